@@ -1,0 +1,115 @@
+"""A registry file on this machine, such as one that Kubernetes mounts from a ConfigMap."""
+
+import hashlib
+import os
+import stat
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import attrs
+from anyio import to_thread
+
+from adapters.sources.source_type import SourceType
+from domain.errors import (
+    SourceAccessError,
+    SourceContentError,
+    SourceError,
+    SourceLimitError,
+    SourceUnreachableError,
+)
+from domain.ports.source import Fetched, FetchResult, Unchanged
+
+MAX_BYTES = 100 * 1024 * 1024
+
+
+def _check_path(_settings: object, _attribute: object, value: str) -> None:
+    if not value or "\0" in value:
+        raise ValueError("expected the path of a file, such as /etc/annals/registry.json")
+
+
+@attrs.frozen
+class FileSettings:
+    """Where the file is. A relative path counts from the working directory."""
+
+    path: str = attrs.field(validator=_check_path)
+
+
+@attrs.frozen(kw_only=True)
+class FileSource:
+    """Reads one file, through symbolic links. Its revision is the SHA-256 of the content."""
+
+    settings: FileSettings
+    max_bytes: int = MAX_BYTES
+
+    async def fetch(self, known_revision: str | None) -> FetchResult:
+        """Read the file, unless its content is the known one.
+
+        Raises:
+            SourceError: there is no such file, it may not be read, is no file, or is too large.
+        """
+        content = await to_thread.run_sync(self._read)
+        revision = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        if revision == known_revision:
+            return Unchanged()
+        return Fetched(revision=revision, payloads=_only(content))
+
+    def _read(self) -> bytes:
+        path = self.settings.path
+        try:
+            # Without O_NONBLOCK, opening a FIFO waits for somebody to write into it.
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            with os.fdopen(descriptor, "rb") as file:
+                self._check(os.fstat(descriptor))
+                content = file.read(self.max_bytes + 1)
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        if len(content) > self.max_bytes:
+            raise self._too_large()
+        return content
+
+    def _check(self, status: os.stat_result) -> None:
+        if not stat.S_ISREG(status.st_mode):
+            kind = "a directory" if stat.S_ISDIR(status.st_mode) else "not a regular file"
+            raise SourceContentError(
+                f"{self.settings.path} is {kind}: let `path` name the registry file itself"
+            )
+        if status.st_size > self.max_bytes:
+            raise self._too_large()
+
+    def _too_large(self) -> SourceLimitError:
+        return SourceLimitError(
+            f"{self.settings.path} is larger than {self.max_bytes} bytes: split it into several"
+            " sources, or check that `path` names a registry file"
+        )
+
+
+async def _only(content: bytes) -> AsyncIterator[bytes]:
+    yield content
+
+
+def _unreadable(path: str, error: OSError) -> SourceError:
+    match error:
+        case FileNotFoundError() | NotADirectoryError():
+            return SourceUnreachableError(
+                f"{path} does not exist: check `path`, and that its volume is mounted"
+            )
+        case PermissionError():
+            return SourceAccessError(
+                f"{path} may not be read by the user that runs this process (uid {os.geteuid()}):"
+                " grant it read permission on the file and on the directories above it"
+            )
+        case _:
+            return SourceUnreachableError(
+                f"{path} cannot be read ({error.strerror}): check `path` and its volume"
+            )
+
+
+def _open(settings: FileSettings, _cache_dir: Path) -> FileSource:
+    return FileSource(settings=settings)
+
+
+def _location(settings: FileSettings) -> str:
+    return settings.path
+
+
+FILE = SourceType(name="file", settings=FileSettings, open=_open, location=_location)

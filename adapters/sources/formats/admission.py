@@ -1,0 +1,135 @@
+"""What an entry must be before it is listed, whichever format it came in."""
+
+import json
+import re
+from collections.abc import Iterable
+from itertools import chain
+from typing import Any
+
+import attrs
+
+from adapters.sources.formats.payload import pointer
+from domain.entry import Entry, Lifecycle, make_entry
+from domain.errors import InvalidDocumentError
+from domain.events import RejectedEntry
+from domain.identifiers import EntryKey, EntryKind
+from domain.json_checks import Issue, Place, expect, object_of, string
+from domain.ports.format import Parsed
+from domain.server_json import shape_issues, validate
+
+
+@attrs.frozen(kw_only=True)
+class Candidate:
+    """An entry as a payload offers it.
+
+    `name` is what to call it if it is rejected. `path` is where its document stands in the
+    payload or, if it was `converted`, where that stands which it was converted from.
+    """
+
+    kind: EntryKind
+    name: str
+    path: str
+    document: Any
+    lifecycle: Lifecycle
+    converted: bool = False
+
+
+def admit(
+    found: Iterable[Candidate | RejectedEntry], warnings: Iterable[RejectedEntry] = ()
+) -> Parsed:
+    """Make entries of what can be served; of two candidates with one key, of the first."""
+    entries: list[Entry] = []
+    rejected: list[RejectedEntry] = []
+    warned = list(warnings)
+    places: dict[EntryKey, str] = {}
+    for item in found:
+        outcome, issues = (item, ()) if isinstance(item, RejectedEntry) else _judged(item, places)
+        if isinstance(outcome, Entry):
+            entries.append(outcome)
+        else:
+            rejected.append(outcome)
+        warned += issues
+    return Parsed(entries=tuple(entries), rejected=tuple(rejected), warnings=tuple(warned))
+
+
+def rejection(name: str, reason: str, path: str) -> RejectedEntry:
+    """Why an entry is rejected or warned of, in texts that UTF-8 can hold."""
+    name, reason, path = (text.encode(errors="replace").decode() for text in (name, reason, path))
+    return RejectedEntry(name=name, reason=reason, path=path)
+
+
+def rejection_for(issue: Issue, name: str, path: str) -> RejectedEntry:
+    """The rejection for an issue of what stands at *path* in the payload."""
+    return rejection(name, _reason(issue), path + _pointer_of(issue))
+
+
+def _judged(
+    candidate: Candidate, places: dict[EntryKey, str]
+) -> tuple[Entry | RejectedEntry, Iterable[RejectedEntry]]:
+    """The entry and its warnings, or why there is none. `places` has those that were made."""
+    fatal, others = _issues(candidate)
+    if fatal:
+        return _told(candidate, fatal), ()
+    try:
+        entry = make_entry(candidate.kind, candidate.document, candidate.lifecycle)
+    except InvalidDocumentError as error:
+        return rejection(candidate.name, str(error), candidate.path), ()
+    first = places.setdefault(entry.key, candidate.path)
+    if first != candidate.path:
+        reason = f"expected {entry.key} once: {first} is kept, {candidate.path} is not"
+        return rejection(candidate.name, reason, candidate.path), ()
+    return entry, [_told(candidate, issue) for issue in others]
+
+
+def _issues(candidate: Candidate) -> tuple[Issue | None, tuple[Issue, ...]]:
+    """What keeps a document from being served, and what does not."""
+    document = candidate.document
+    if candidate.kind is not EntryKind.SERVER:
+        return next(_SKILL_OR_PLUGIN(document, Place()), None), ()
+    issues = validate(document)
+    shape = shape_issues(document) if issues else ()
+    return next(chain(shape, _REACHABLE(document, Place())), None), issues
+
+
+def _told(candidate: Candidate, issue: Issue) -> RejectedEntry:
+    if candidate.converted:
+        return rejection(candidate.name, _reason(issue), candidate.path)
+    return rejection_for(issue, candidate.name, candidate.path)
+
+
+def _reason(issue: Issue) -> str:
+    return f"{issue.path}: {issue.message}" if issue.path else issue.message
+
+
+_STEP = re.compile(r'\[(?P<index>[0-9]+)\]|\[(?P<quoted>"(?:[^"\\]|\\.)*")\]|\.?(?P<plain>[^.\[]+)')
+
+
+def _pointer_of(issue: Issue) -> str:
+    steps = _STEP.finditer(issue.path)
+    return pointer(
+        *(
+            json.loads(step["quoted"]) if step["quoted"] else step["index"] or step["plain"]
+            for step in steps
+        )
+    )
+
+
+# Paths and lists are made of these members; a version `latest` means another one there.
+_VISIBLE = expect(
+    "control-character",
+    "one or more characters, none of them a control character",
+    re.compile(r"[^\x00-\x1f\x7f-\x9f]+").fullmatch,
+)
+_NOT_LATEST = expect(
+    "reserved-version-string", "a version, not the word", lambda text: text != "latest"
+)
+_KEY = {"name": string(_VISIBLE), "version": string(_VISIBLE, _NOT_LATEST)}
+_REACHABLE = object_of(_KEY)
+_SKILL_OR_PLUGIN = object_of(
+    {
+        **_KEY,
+        "namespace": string(_VISIBLE),
+        "description": string(expect("schema-min-length", "a description", bool)),
+    },
+    required=("namespace", "name", "version", "description"),
+)

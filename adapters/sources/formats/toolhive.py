@@ -1,0 +1,121 @@
+"""ToolHive's registry files: servers by key, images and remote ones apart."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+import attrs
+import msgspec
+
+from adapters.sources.formats.admission import Candidate, admit, rejection, rejection_for
+from adapters.sources.formats.payload import pointer, read_json, without_nulls
+from adapters.sources.formats.toolhive_conversion import (
+    SECTIONS,
+    SERVERS,
+    from_server_json,
+    server_name,
+    to_server_json,
+    toolhive_lifecycle,
+)
+from domain.canonical_json import canonical_json
+from domain.errors import SourceContentError
+from domain.events import RejectedEntry
+from domain.identifiers import EntryKind
+from domain.json_checks import Place, array_of, expect, object_of, string, typed
+from domain.ports.format import Listed, Parsed
+from domain.timestamps import to_rfc_3339
+
+
+@attrs.frozen
+class ToolhiveFormat:
+    """`FormatPort` of ToolHive's registry files. They hold the latest version of each server."""
+
+    def parse(self, payload: bytes) -> Parsed:
+        return self.read(read_json(payload))
+
+    def read(self, registry: Any) -> Parsed:
+        """`parse` for JSON that has been read.
+
+        Raises:
+            SourceContentError: it is not a ToolHive registry.
+        """
+        if not is_toolhive(registry):
+            raise SourceContentError(
+                "expected a ToolHive registry, an object with the objects `servers` and "
+                "`remote_servers`; for a list of server.json set the format to `upstream`"
+            )
+        found = (
+            _candidate(section, key, entry)
+            for section in SECTIONS
+            for key, entry in (registry.get(section) or {}).items()
+        )
+        return admit(found, _group_warnings(registry.get("groups")))
+
+    def render(self, entries: Sequence[Listed], last_updated: datetime) -> bytes:
+        sections: dict[str, dict[str, msgspec.Raw]] = {section: {} for section in SECTIONS}
+        for listed in entries:
+            if listed.kind is EntryKind.SERVER and listed.is_latest:
+                section, key, entry = from_server_json(msgspec.json.decode(listed.document))
+                if not {"image", "url"}.isdisjoint(entry):
+                    sections[section][key] = msgspec.Raw(canonical_json(entry))
+        registry = {"version": "1.0.0", "last_updated": to_rfc_3339(last_updated)}
+        by_key = {section: dict(sorted(found.items())) for section, found in sections.items()}
+        return msgspec.json.encode({**registry, **by_key}) + b"\n"
+
+
+def is_toolhive(registry: object) -> bool:
+    """Whether JSON has the shape of a ToolHive registry. Null is an empty section, as in Go."""
+    if not isinstance(registry, dict):
+        return False
+    sections = [registry[name] for name in SECTIONS if registry.get(name) is not None]
+    return bool(sections) and all(isinstance(section, dict) for section in sections)
+
+
+def _candidate(section: str, key: str, entry: Any) -> Candidate | RejectedEntry:
+    name, path = server_name(key), pointer(section, key)
+    if not key:
+        return rejection(name, "expected a key that is not empty", path)
+    check = _IMAGE if section == SERVERS else _REMOTE
+    if issue := next(check(without_nulls(entry), Place()), None):
+        return rejection_for(issue, name, path)
+    document = to_server_json(section, key, entry)
+    return Candidate(
+        kind=EntryKind.SERVER,
+        name=name,
+        path=path,
+        document=document,
+        lifecycle=toolhive_lifecycle(document),
+        converted=True,
+    )
+
+
+def _group_warnings(groups: object) -> Iterator[RejectedEntry]:
+    """Groups repeat servers for deploying them together, or hold servers of their own."""
+    for index, group in enumerate(groups if isinstance(groups, list) else ()):
+        if isinstance(group, dict) and any(group.get(section) for section in SECTIONS):
+            reason = "servers of a group are not entries: expected them in `servers` as well"
+            yield rejection(f"groups[{index}]", reason, pointer("groups", index))
+
+
+_NOT_EMPTY = string(expect("schema-min-length", "one or more characters", bool))
+_INPUTS = array_of(
+    object_of(
+        {
+            "name": string(),
+            "description": string(),
+            "required": typed(bool),
+            "secret": typed(bool),
+            "default": string(),
+            "choices": array_of(string()),
+        },
+        required=("name",),
+    )
+)
+_BOTH = {"description": string(), "transport": string(), "repository_url": string()}
+_IMAGE = object_of(
+    {"image": _NOT_EMPTY, **_BOTH, "target_port": typed(int), "env_vars": _INPUTS},
+    required=("image", "description"),
+)
+_REMOTE = object_of(
+    {"url": _NOT_EMPTY, **_BOTH, "headers": _INPUTS}, required=("url", "description")
+)

@@ -1,0 +1,164 @@
+"""Lists of server.json: ToolHive's newer files, bare arrays, pages of the official API."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import attrs
+import msgspec
+
+from adapters.sources.formats.admission import Candidate, admit, rejection, rejection_for
+from adapters.sources.formats.payload import pointer, read_json, without_nulls
+from adapters.sources.formats.toolhive_conversion import toolhive_lifecycle
+from domain.entry import OFFICIAL_META, Lifecycle, Status
+from domain.errors import SourceContentError
+from domain.events import RejectedEntry
+from domain.identifiers import EntryKind
+from domain.json_checks import Issue, Place, expect, object_of, one_of, string
+from domain.ports.format import Listed, Parsed
+from domain.timestamps import from_rfc_3339, to_rfc_3339
+
+_SCHEMA = (
+    "https://raw.githubusercontent.com/stacklok/toolhive-core/main/registry/types/data/"
+    "upstream-registry.schema.json"
+)
+_LISTS = {EntryKind.SERVER: "servers", EntryKind.SKILL: "skills", EntryKind.PLUGIN: "plugins"}
+
+
+@attrs.frozen
+class UpstreamFormat:
+    """`FormatPort` of registries that hold documents as their authors wrote them."""
+
+    def parse(self, payload: bytes) -> Parsed:
+        return self.read(read_json(payload))
+
+    def read(self, registry: Any) -> Parsed:
+        """`parse` for JSON that has been read.
+
+        Raises:
+            SourceContentError: it has none of the shapes.
+        """
+        return admit(
+            _candidate(kind, item, f"{_LISTS[kind]}[{index}]", path + pointer(index))
+            for kind, path, items in _lists(registry)
+            for index, item in enumerate(items)
+        )
+
+    def render(self, entries: Sequence[Listed], last_updated: datetime) -> bytes:
+        lists = {
+            name: [msgspec.Raw(listed.document) for listed in entries if listed.kind is kind]
+            for kind, name in _LISTS.items()
+        }
+        registry = {
+            "$schema": _SCHEMA,
+            "version": "1.0.0",
+            "meta": {"last_updated": to_rfc_3339(last_updated)},
+            "data": {name: items for name, items in lists.items() if items or name == "servers"},
+        }
+        return msgspec.json.encode(registry) + b"\n"
+
+
+def _lists(registry: Any) -> list[tuple[EntryKind, str, list[Any]]]:
+    """Each list of entries with the JSON pointer to it. Null is an empty list, as in Go."""
+    if isinstance(registry, list):
+        return [(EntryKind.SERVER, "", registry)]
+    holder, path = registry, ""
+    if isinstance(registry, dict) and "data" in registry:
+        holder, path = registry["data"], pointer("data")
+    if not _holds_lists(holder):
+        raise SourceContentError(
+            "expected a list of server.json: an array, or an object with the array `servers` or "
+            "`data.servers`; where `servers` is an object, set the format to `toolhive`"
+        )
+    return [(kind, path + pointer(name), holder.get(name) or []) for kind, name in _LISTS.items()]
+
+
+def _holds_lists(holder: object) -> bool:
+    return (
+        isinstance(holder, dict)
+        and "servers" in holder
+        and all(isinstance(holder.get(name), list | None) for name in _LISTS.values())
+    )
+
+
+def _candidate(kind: EntryKind, item: Any, label: str, path: str) -> Candidate | RejectedEntry:
+    if not isinstance(item, dict):
+        return rejection(label, "expected an object", path)
+    if kind is EntryKind.SERVER:
+        return _server(item, label, path)
+    is_deprecated = item.get("status") == "deprecated"
+    return Candidate(
+        kind=kind,
+        name=_name(item, "namespace", "name") or label,
+        path=path,
+        document=item,
+        lifecycle=Lifecycle(status=Status.DEPRECATED if is_deprecated else Status.ACTIVE),
+    )
+
+
+def _server(item: dict[str, Any], label: str, path: str) -> Candidate | RejectedEntry:
+    """A server.json, alone or in the envelope of the official API (`ServerResponse`)."""
+    is_enveloped = isinstance(item.get("server"), dict)
+    document = item["server"] if is_enveloped else item
+    name = _name(document, "name") or label
+    lifecycle = _lifecycle(item) or toolhive_lifecycle(document)
+    if isinstance(lifecycle, Issue):
+        return rejection_for(lifecycle, name, path)
+    return Candidate(
+        kind=EntryKind.SERVER,
+        name=name,
+        path=path + pointer("server") if is_enveloped else path,
+        document=_without_official(document),
+        lifecycle=lifecycle,
+    )
+
+
+def _name(document: dict[str, Any], *members: str) -> str | None:
+    parts = [part for m in members if isinstance(part := document.get(m), str) and part]
+    return "/".join(parts) if len(parts) == len(members) else None
+
+
+def _lifecycle(item: dict[str, Any]) -> Lifecycle | Issue | None:
+    """What the official registry says of a server: in the envelope or, as of old, in `_meta`."""
+    meta = item.get("_meta")
+    if not isinstance(meta, dict) or OFFICIAL_META not in meta:
+        return None
+    said = without_nulls(meta[OFFICIAL_META])
+    place = Place().member("_meta", item).member(OFFICIAL_META, meta)
+    if issue := next(_OFFICIAL(said, place), None):
+        return issue
+    times = {member: from_rfc_3339(said[member]) for member in _TIMES if member in said}
+    return Lifecycle(
+        status=Status(said.get("status", Status.ACTIVE)),
+        status_message=said.get("statusMessage"),
+        status_changed_at=times.get("statusChangedAt"),
+        published_at=times.get("publishedAt"),
+    )
+
+
+def _without_official(document: dict[str, Any]) -> dict[str, Any]:
+    meta = document.get("_meta")
+    if not isinstance(meta, dict) or OFFICIAL_META not in meta:
+        return document
+    others = {member: value for member, value in meta.items() if member != OFFICIAL_META}
+    kept = {member: value for member, value in document.items() if member != "_meta"}
+    return {**kept, "_meta": others} if others else kept
+
+
+def _is_time(text: str) -> bool:
+    try:
+        from_rfc_3339(text)
+    except ValueError:
+        return False
+    return True
+
+
+_TIMES = ("statusChangedAt", "publishedAt")
+_TIME = string(expect("official-time", "an RFC 3339 time with an offset", _is_time))
+_OFFICIAL = object_of(
+    {
+        "status": string(one_of(*Status)),
+        "statusMessage": string(),
+        **dict.fromkeys(_TIMES, _TIME),
+    }
+)

@@ -1,0 +1,1 @@
+"""Where the status of sources is kept."""

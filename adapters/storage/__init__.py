@@ -1,0 +1,1 @@
+"""Where the event log and its views are kept."""

@@ -1,0 +1,325 @@
+"""The event log and its views in one SQLite file. Tables: see schema.sql."""
+
+import json
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import aiosqlite
+import anyio.to_thread
+
+from adapters.storage import document_body, frontier_row, sqlite_check
+from adapters.storage.sqlite_database import SqliteDatabase
+from domain.asof import AsOf, AtPosition, AtRecorded
+from domain.errors import CorruptLogError
+from domain.identifiers import ORIGIN, CommitId, DocumentHash, Position, StreamName
+from domain.log import (
+    Appended,
+    Head,
+    MadeCommit,
+    NewCommit,
+    Standing,
+    StoredCommit,
+    StoredEvent,
+    StreamHead,
+    check_documents,
+    make_commit,
+    refuse_other_content,
+)
+from domain.ports.clock import ClockPort
+from domain.ports.storage import Damage, View, ViewChange
+from domain.timestamps import from_micros, to_micros
+
+_BATCH = 1000  # rows that are turned into objects between two turns of the event loop
+
+_EVENTS = """
+    SELECT position, commit_id, recorded_at_us, effective_at_us, stream, stream_version, type,
+           schema_version, data, leaf_hash
+    FROM events JOIN commits USING (commit_number)
+"""
+_COMMITS = """
+    SELECT commit_id, recorded_at_us, effective_at_us, first_position, last_position, root
+    FROM commits
+"""
+
+
+class SqliteStorage:
+    """StoragePort in a SQLite file. One process writes at a time, any number reads."""
+
+    def __init__(self, database: SqliteDatabase, clock: ClockPort) -> None:
+        self._database = database
+        self._clock = clock
+
+    @classmethod
+    async def open(cls, path: Path, clock: ClockPort) -> Self:
+        """Open the log at *path*, which is made where there is none.
+
+        Raises:
+            StorageUnavailableError
+        """
+        return cls(await SqliteDatabase.open(path), clock)
+
+    async def append(self, commit: NewCommit) -> Appended:
+        bodies = await anyio.to_thread.run_sync(_packed_documents, commit)
+        async with self._database.transaction() as db:
+            if known := await _find_commit(db, commit.commit_id):
+                refuse_other_content(commit, await _events_of(db, known))
+                return Appended(commit=known, repeated=True)
+            standing = await _standing(db, [write.stream for write in commit.writes])
+            made = await anyio.to_thread.run_sync(make_commit, commit, standing, self._clock.now())
+            await _insert(db, made, bodies)
+            return Appended(commit=made.commit, repeated=False)
+
+    async def read(
+        self,
+        *,
+        after: Position = ORIGIN,
+        upto: Position | None = None,
+        categories: Sequence[str] | None = None,
+    ) -> AsyncIterator[Sequence[StoredEvent]]:
+        sql = f"{_EVENTS} WHERE position > ? AND position <= ?"
+        arguments: list[Any] = []
+        if categories is not None:
+            sql += (
+                " AND substr(stream, 1, instr(stream || '-', '-') - 1)"
+                " IN (SELECT value FROM json_each(?))"
+            )
+            arguments = [json.dumps(categories)]
+        sql += f" ORDER BY position LIMIT {_BATCH}"
+        last = (await self.head()).position if upto is None else upto
+        while rows := await self._database.fetch(sql, after, last, *arguments):
+            yield [_event(row) for row in rows]
+            after = rows[-1][0]
+
+    async def head(self) -> Head:
+        return _head(await self._one_commit("ORDER BY commit_number DESC"))
+
+    async def stream_version(self, stream: StreamName) -> int:
+        sql = "SELECT coalesce(max(stream_version), 0) FROM events WHERE stream = ?"
+        ((version,),) = await self._database.fetch(sql, stream)
+        return int(version)
+
+    async def commit_at(self, as_of: AsOf) -> StoredCommit | None:
+        match as_of:
+            case AtPosition(position):
+                return await self._one_commit(
+                    "WHERE last_position <= ? ORDER BY last_position DESC", position
+                )
+            case AtRecorded(at):
+                return await self._one_commit(
+                    "WHERE recorded_at_us <= ? ORDER BY recorded_at_us DESC", to_micros(at)
+                )
+
+    async def first_commit(self) -> StoredCommit | None:
+        return await self._one_commit("ORDER BY commit_number")
+
+    async def _one_commit(self, clause: str, *parameters: Any) -> StoredCommit | None:
+        rows = await self._database.fetch(f"{_COMMITS} {clause} LIMIT 1", *parameters)
+        return _commit(rows[0]) if rows else None
+
+    async def commits(self, *, after: Position = ORIGIN) -> AsyncIterator[Sequence[StoredCommit]]:
+        sql = f"{_COMMITS} WHERE first_position > ? ORDER BY first_position LIMIT {_BATCH}"
+        while rows := await self._database.fetch(sql, after):
+            yield [_commit(row) for row in rows]
+            after = rows[-1][3]
+
+    async def documents(self, hashes: Iterable[DocumentHash]) -> Mapping[DocumentHash, bytes]:
+        sql = """
+            SELECT hash, body, body_crc32 FROM documents
+            WHERE hash IN (SELECT value FROM json_each(?))
+        """
+        rows = await self._database.fetch(sql, json.dumps(list(hashes)))
+        if len(rows) > _BATCH:
+            return await anyio.to_thread.run_sync(_unpacked_documents, rows)
+        return _unpacked_documents(rows)
+
+    async def document_hashes(self) -> AsyncIterator[Sequence[DocumentHash]]:
+        sql = f"SELECT hash FROM documents WHERE hash > ? ORDER BY hash LIMIT {_BATCH}"
+        after = ""
+        while rows := await self._database.fetch(sql, after):
+            yield [DocumentHash(document_hash) for (document_hash,) in rows]
+            after = rows[-1][0]
+
+    async def checkpoint(self, view: View) -> Position:
+        sql = "SELECT position FROM checkpoints WHERE projection = ? AND version = ?"
+        rows = await self._database.fetch(sql, view.projection, view.version)
+        return int(rows[0][0]) if rows else ORIGIN
+
+    async def advance(
+        self, view: View, change: ViewChange, *, after: Position, upto: Position
+    ) -> bool:
+        async with self._database.transaction() as db:
+            if not await _move_checkpoint(db, view, after, upto):
+                return False
+            await db.executemany(
+                "DELETE FROM view_rows WHERE projection = ? AND version = ? AND key = ?",
+                [(view.projection, view.version, key) for key in change.deletes],
+            )
+            await db.executemany(
+                "INSERT OR REPLACE INTO view_rows VALUES (?, ?, ?, ?)",
+                [(view.projection, view.version, *row) for row in change.puts.items()],
+            )
+            return True
+
+    async def rows(self, view: View) -> AsyncIterator[Sequence[tuple[str, bytes]]]:
+        sql = f"""
+            SELECT key, value FROM view_rows WHERE projection = ? AND version = ? AND key >= ?
+            ORDER BY key LIMIT {_BATCH}
+        """
+        start = ""
+        while rows := await self._database.fetch(sql, view.projection, view.version, start):
+            yield rows
+            start = rows[-1][0] + "\0"  # the next key there can be
+
+    async def drop(self, view: View) -> None:
+        async with self._database.transaction() as db:
+            for table in ("view_rows", "checkpoints"):
+                await db.execute(
+                    f"DELETE FROM {table} WHERE projection = ? AND version = ?",
+                    (view.projection, view.version),
+                )
+
+    async def self_check(self) -> Sequence[Damage]:
+        return await sqlite_check.find_damage(self._database)
+
+    async def close(self) -> None:
+        await self._database.close()
+
+
+async def _find_commit(db: aiosqlite.Connection, commit_id: CommitId) -> StoredCommit | None:
+    rows = list(await db.execute_fetchall(f"{_COMMITS} WHERE commit_id = ?", (commit_id,)))
+    return _commit(rows[0]) if rows else None
+
+
+async def _events_of(db: aiosqlite.Connection, commit: StoredCommit) -> Sequence[StoredEvent]:
+    rows = await db.execute_fetchall(
+        f"{_EVENTS} WHERE commit_id = ? ORDER BY position", (commit.commit_id,)
+    )
+    return [_event(row) for row in rows]
+
+
+async def _standing(db: aiosqlite.Connection, streams: Iterable[StreamName]) -> Standing:
+    rows = list(await db.execute_fetchall(f"{_COMMITS} ORDER BY commit_number DESC LIMIT 1"))
+    (frontier,) = await db.execute_fetchall(frontier_row.SELECT)
+    return Standing(
+        head=_head(_commit(rows[0]) if rows else None),
+        frontier=frontier_row.unpack(*frontier),
+        streams={stream: await _stream_head(db, stream) for stream in streams},
+    )
+
+
+async def _stream_head(db: aiosqlite.Connection, stream: StreamName) -> StreamHead:
+    rows = await db.execute_fetchall(
+        "SELECT stream_version, effective_at_us FROM events JOIN commits USING (commit_number)"
+        " WHERE stream = ? ORDER BY stream_version DESC LIMIT 1",
+        (stream,),
+    )
+    return next(
+        (StreamHead(version, from_micros(effective_at)) for version, effective_at in rows),
+        StreamHead(),
+    )
+
+
+async def _insert(
+    db: aiosqlite.Connection, made: MadeCommit, bodies: Sequence[tuple[str, bytes, int]]
+) -> None:
+    commit = made.commit
+    cursor = await db.execute(
+        "INSERT INTO commits (commit_id, recorded_at_us, effective_at_us, first_position,"
+        " last_position, root) VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            commit.commit_id,
+            to_micros(commit.recorded_at),
+            to_micros(commit.effective_at),
+            commit.first_position,
+            commit.last_position,
+            commit.root,
+        ),
+    )
+    await db.executemany(
+        "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [_event_row(event, cursor.lastrowid) for event in made.events],
+    )
+    await db.executemany(
+        "INSERT INTO documents VALUES (?, ?, ?) ON CONFLICT (hash) DO NOTHING", bodies
+    )
+    await db.execute(
+        "INSERT OR REPLACE INTO frontier VALUES (1, ?, ?)", frontier_row.pack(made.frontier)
+    )
+
+
+async def _move_checkpoint(
+    db: aiosqlite.Connection, view: View, after: Position, upto: Position
+) -> bool:
+    await db.execute(
+        "INSERT INTO checkpoints VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        (view.projection, view.version, ORIGIN),
+    )
+    moved = await db.execute(
+        "UPDATE checkpoints SET position = ? WHERE projection = ? AND version = ? AND position = ?",
+        (upto, view.projection, view.version, after),
+    )
+    return moved.rowcount == 1
+
+
+def _packed_documents(commit: NewCommit) -> list[tuple[str, bytes, int]]:
+    check_documents(commit)
+    return [(name, *document_body.pack(body)) for name, body in commit.documents.items()]
+
+
+def _unpacked_documents(rows: Iterable[tuple[str, bytes, int]]) -> dict[DocumentHash, bytes]:
+    return {
+        DocumentHash(name): document_body.unpack(name, body, checksum)
+        for name, body, checksum in rows
+    }
+
+
+def _event_row(event: StoredEvent, commit_number: int | None) -> tuple[Any, ...]:
+    return (
+        event.position,
+        commit_number,
+        event.stream,
+        event.stream_version,
+        event.type,
+        event.schema_version,
+        event.data,
+        event.leaf_hash,
+    )
+
+
+def _event(row: Sequence[Any]) -> StoredEvent:
+    try:
+        return StoredEvent(
+            position=row[0],
+            commit_id=row[1],
+            recorded_at=from_micros(row[2]),
+            effective_at=from_micros(row[3]),
+            stream=row[4],
+            stream_version=row[5],
+            type=row[6],
+            schema_version=row[7],
+            data=row[8],
+            leaf_hash=row[9],
+        )
+    except OverflowError as error:
+        raise CorruptLogError(f"position {row[0]}: its commit has an impossible time") from error
+
+
+def _head(last: StoredCommit | None) -> Head:
+    return Head(last.last_position, last.recorded_at, last.root) if last else Head()
+
+
+def _commit(row: Sequence[Any]) -> StoredCommit:
+    try:
+        return StoredCommit(
+            commit_id=row[0],
+            recorded_at=from_micros(row[1]),
+            effective_at=from_micros(row[2]),
+            first_position=row[3],
+            last_position=row[4],
+            root=row[5],
+        )
+    except OverflowError as error:
+        raise CorruptLogError(
+            f"commit {row[0]} at position {row[3]} has an impossible time"
+        ) from error

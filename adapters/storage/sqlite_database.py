@@ -1,0 +1,152 @@
+"""One SQLite file: how it is opened, made, written in one piece, and checked."""
+
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import aiosqlite
+import anyio
+
+from domain.errors import CorruptLogError, StorageUnavailableError
+
+SCHEMA = Path(__file__).with_name("schema.sql")
+_APPLICATION_ID = 0x416E6E6C  # "Annl": `file` and SQLite itself can tell what this is
+_SCHEMA_VERSION = 1
+
+# `recursive_triggers`, because without it REPLACE INTO walks past the append-only triggers.
+_PRAGMAS = (
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "recursive_triggers=ON",
+    "busy_timeout=5000",
+)
+
+
+class SqliteDatabase:
+    """A connection to write with and one to read with, each with a thread of its own."""
+
+    def __init__(
+        self, path: Path, writer: aiosqlite.Connection, reader: aiosqlite.Connection
+    ) -> None:
+        self.path = path
+        self._writer = writer
+        self._reader = reader
+        self._writing = anyio.Lock()
+
+    @classmethod
+    async def open(cls, path: Path) -> Self:
+        """Open the database at *path*, which is made where there is none.
+
+        Raises:
+            StorageUnavailableError: it cannot be, or it is of another program or release.
+        """
+        with translated(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            writer = await _connect(path)
+            try:
+                await _make_schema(writer, path)
+                reader = await _connect(path, "query_only=ON")
+            except BaseException:
+                await writer.close()
+                raise
+        return cls(path, writer, reader)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[aiosqlite.Connection]:
+        """Write all or nothing.
+
+        Shielded: a COMMIT that is cancelled while it waits may have been made all the same.
+        Cancelling the task itself passes the shield: what then became of the transaction is
+        for the caller to find out.
+        """
+        async with self._writing:
+            with translated(self.path), anyio.CancelScope(shield=True):
+                try:
+                    await self._writer.execute("BEGIN IMMEDIATE")
+                    yield self._writer
+                    await self._writer.execute("COMMIT")
+                except BaseException:
+                    await self._writer.rollback()
+                    raise
+
+    async def fetch(self, sql: str, *parameters: Any) -> list[Any]:
+        """All rows of a query on committed data."""
+        with translated(self.path):
+            return list(await self._reader.execute_fetchall(sql, parameters))
+
+    async def close(self) -> None:
+        """Close both connections. The last one to leave folds the WAL into the file."""
+        with anyio.CancelScope(shield=True):
+            try:
+                await self._reader.close()
+            finally:
+                await self._writer.close()
+
+
+async def _connect(path: Path, *pragmas: str) -> aiosqlite.Connection:
+    connection = await aiosqlite.connect(path, isolation_level=None)
+    # A damaged text must reach the verifier, which names it, instead of failing the read.
+    connection.text_factory = lambda raw: raw.decode(errors="replace")
+    try:
+        for pragma in (*_PRAGMAS, *pragmas):
+            await connection.execute(f"PRAGMA {pragma}")
+    except BaseException:
+        await connection.close()
+        raise
+    return connection
+
+
+async def _make_schema(connection: aiosqlite.Connection, path: Path) -> None:
+    await connection.execute("BEGIN EXCLUSIVE")
+    try:
+        if await _is_new(connection, path):
+            for statement in _statements(SCHEMA.read_text(encoding="utf-8")):
+                await connection.execute(statement)
+            await connection.execute(f"PRAGMA application_id={_APPLICATION_ID}")
+            await connection.execute(f"PRAGMA user_version={_SCHEMA_VERSION}")
+        await connection.execute("COMMIT")
+    except BaseException:
+        await connection.rollback()
+        raise
+
+
+async def _is_new(connection: aiosqlite.Connection, path: Path) -> bool:
+    ((application_id,),) = await connection.execute_fetchall("PRAGMA application_id")
+    ((version,),) = await connection.execute_fetchall("PRAGMA user_version")
+    ((tables,),) = await connection.execute_fetchall("SELECT count(*) FROM sqlite_master")
+    if tables and application_id != _APPLICATION_ID:
+        raise StorageUnavailableError(f"{path} is a database of another program: choose another")
+    if version > _SCHEMA_VERSION:
+        raise StorageUnavailableError(
+            f"{path} was written by a newer release (schema {version}, this one knows "
+            f"{_SCHEMA_VERSION}): upgrade annals-registry"
+        )
+    return not tables
+
+
+def _statements(script: str) -> Iterator[str]:
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn what SQLite and the file system raise into errors of the domain."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise StorageUnavailableError(
+            f"{path}: {error}: is the disk full, the file writable and no other writer stuck?"
+        ) from error
+    except sqlite3.Error as error:
+        raise CorruptLogError(f"{path}: {error}: restore the file from a backup") from error
+    except OSError as error:
+        raise StorageUnavailableError(
+            f"{error.filename or path}: {error.strerror}: check the data directory"
+        ) from error

@@ -1,0 +1,59 @@
+"""Brings the log to what the configuration says: which sources and registries there are."""
+
+import uuid
+from collections.abc import Sequence
+
+from application.event_log import CONFIG_STREAM, EventLog, Write, catalog_stream
+from application.projections.catalogs import Catalogs
+from application.projector import Projector
+from domain.catalog import Catalog
+from domain.definitions import Desired, redefinitions
+from domain.errors import WrongExpectedVersionError
+from domain.events import ConfigEvent, DelistReason, EntryDelisted, SourceRetired
+from domain.identifiers import CommitId, SourceName
+from domain.log import AnyVersion, Exactly
+from domain.ports.storage import EventStorePort
+
+_DECISIONS = 3
+
+
+async def apply_configuration(
+    desired: Desired, store: EventStorePort, log: EventLog, projector: Projector
+) -> Sequence[ConfigEvent]:
+    """Record what differs, as one commit. A retired source delists all it offered.
+
+    Raises:
+        StorageError
+    """
+    for _ in range(_DECISIONS - 1):
+        try:
+            return await _apply(desired, store, log, projector)
+        except WrongExpectedVersionError:
+            continue
+    return await _apply(desired, store, log, projector)
+
+
+async def _apply(
+    desired: Desired, store: EventStorePort, log: EventLog, projector: Projector
+) -> Sequence[ConfigEvent]:
+    version = await store.stream_version(CONFIG_STREAM)
+    live = await projector.catch_up()
+    events = redefinitions(live.definitions, desired)
+    if events:
+        delistings = [
+            _delisting(event.name, live.catalogs)
+            for event in events
+            if isinstance(event, SourceRetired)
+        ]
+        await log.append(
+            CommitId(f"config-{uuid.uuid4().hex}"),
+            [Write(CONFIG_STREAM, Exactly(version), events), *delistings],
+        )
+        await projector.catch_up()
+    return events
+
+
+def _delisting(source: SourceName, catalogs: Catalogs) -> Write:
+    keys = sorted(entry.key for entry in catalogs.get(source, Catalog()).entries())
+    events = [EntryDelisted(key=key, reason=DelistReason.SOURCE_RETIRED) for key in keys]
+    return Write(catalog_stream(source), AnyVersion(), events)

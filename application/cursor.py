@@ -1,0 +1,105 @@
+"""Where the next page of a list starts, as one URL-safe word that carries its filters."""
+
+import base64
+import binascii
+import json
+from datetime import datetime
+from typing import Any
+
+import attrs
+
+from application.registry_version import ServerKey
+from domain.errors import InvalidCursorError
+from domain.timestamps import from_rfc_3339, to_rfc_3339
+
+_EXPECTED = "send the nextCursor of the page before, unchanged, or none for the first page"
+
+
+@attrs.frozen(kw_only=True)
+class ListFilters:
+    """What a list is restricted to; None where the request did not say."""
+
+    search: str | None = None
+    updated_since: datetime | None = None
+    version: str | None = None
+    include_deleted: bool | None = None
+
+
+@attrs.frozen
+class Cursor:
+    """The last key of the page before, and the filters of the list."""
+
+    after: ServerKey
+    filters: ListFilters
+
+
+def encode_cursor(cursor: Cursor) -> str:
+    """base64url without padding, because clients put it into URLs as it is."""
+    filters = cursor.filters
+    parts = [
+        *cursor.after,
+        filters.search,
+        to_rfc_3339(filters.updated_since) if filters.updated_since else None,
+        filters.version,
+        filters.include_deleted,
+    ]
+    text = json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
+
+
+def decode_cursor(text: str) -> Cursor:
+    """Read a cursor of ours, or one in the official form `name:version`.
+
+    Raises:
+        InvalidCursorError
+    """
+    name, colon, version = text.partition(":")
+    if colon:
+        return Cursor((name, version), ListFilters())
+    try:
+        raw = base64.b64decode(text.encode() + b"=" * (-len(text) % 4), b"-_", validate=True)
+        return _cursor_of(*json.loads(raw))
+    except (ValueError, TypeError, binascii.Error) as error:
+        raise InvalidCursorError(f"{text!r} is not a cursor: {_EXPECTED}") from error
+
+
+def _cursor_of(
+    name: str,
+    version: str,
+    search: str | None,
+    updated_since: str | None,
+    wanted_version: str | None,
+    include_deleted: bool | None,
+) -> Cursor:
+    texts = (name, version, search or "", updated_since or "", wanted_version or "")
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError("a member is not a text")
+    filters = ListFilters(
+        search=search,
+        updated_since=from_rfc_3339(updated_since) if updated_since else None,
+        version=wanted_version,
+        include_deleted=include_deleted,
+    )
+    return Cursor((name, version), filters)
+
+
+def continued(asked: ListFilters, cursor: Cursor) -> ListFilters:
+    """The filters of a further page: the cursor's, with which the request may only agree.
+
+    Raises:
+        InvalidCursorError: the request repeats a filter with another value.
+    """
+    carried = cursor.filters
+    if carried == ListFilters():
+        return asked
+    for name, value in _said(asked).items():
+        if value != getattr(carried, name):
+            raise InvalidCursorError(
+                f"{name} is not what the first page was asked with: {_EXPECTED}, with the same "
+                "filters or without them"
+            )
+    return carried
+
+
+def _said(filters: ListFilters) -> dict[str, Any]:
+    return {name: v for name, v in attrs.asdict(filters).items() if v is not None}

@@ -1,0 +1,54 @@
+"""Events as sentences."""
+
+from domain.events import (
+    EntryDelisted,
+    EntryListed,
+    EntryRevised,
+    EntryStatusChanged,
+    Event,
+    RegistryDefined,
+    RegistryRetired,
+    SourceDefined,
+    SourceRetired,
+    SyncCompleted,
+    SyncFailed,
+)
+
+
+def describe(event: Event) -> str:
+    """What happened, in a line."""
+    match event:
+        case EntryListed() | EntryRevised() | EntryStatusChanged() | EntryDelisted():
+            return _describe_entry(event)
+        case SyncCompleted(unread=True):
+            return "synced: the source is unchanged"
+        case SyncCompleted(counts=counts):
+            return (
+                f"synced: {counts.listed} listed, {counts.revised} revised, "
+                f"{counts.status_changed} with another status, {counts.delisted} delisted, "
+                f"{counts.unchanged} unchanged, {counts.rejected} rejected"
+            )
+        case SyncFailed(stage=stage, reason=reason):
+            return f"sync failed at {stage}: {reason}"
+        case SourceDefined(name=name, type=kind, location=location):
+            return f"source {name} defined: {kind} {location}"
+        case SourceRetired(name=name):
+            return f"source {name} retired"
+        case RegistryDefined(name=name, sources=sources):
+            return f"registry {name} defined: {', '.join(sources)}"
+        case RegistryRetired(name=name):
+            return f"registry {name} retired"
+
+
+def _describe_entry(
+    event: EntryListed | EntryRevised | EntryStatusChanged | EntryDelisted,
+) -> str:
+    match event:
+        case EntryListed(key=key):
+            return f"{key} listed"
+        case EntryRevised(key=key, change=change):
+            return f"{key} revised: {', '.join(change.classes)}"
+        case EntryStatusChanged(key=key, lifecycle=lifecycle):
+            return f"{key} is {lifecycle.status} now"
+        case EntryDelisted(key=key, reason=reason):
+            return f"{key} delisted: {reason.replace('_', ' ')}"

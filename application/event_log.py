@@ -1,0 +1,162 @@
+"""The typed face of the event store: events go in, events come out."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+
+import anyio.to_thread
+import attrs
+
+from application.codec import decode, encode
+from domain.asof import AsOf, refuse_future
+from domain.errors import NothingRecordedError
+from domain.events import Event
+from domain.identifiers import (
+    ORIGIN,
+    CommitId,
+    DocumentHash,
+    Position,
+    SourceName,
+    StreamName,
+)
+from domain.log import Appended, ExpectedVersion, NewCommit, StoredCommit, StoredEvent, StreamWrite
+from domain.ports.clock import ClockPort
+from domain.ports.storage import EventStorePort
+
+CONFIG_STREAM = StreamName("config")
+CATALOG, SYNC, CONFIG = "catalog", "sync", "config"
+"""The categories of streams."""
+
+
+def catalog_stream(source: SourceName) -> StreamName:
+    """Where the changes of a source's catalog go."""
+    return StreamName(f"{CATALOG}-{source}")
+
+
+def sync_stream(source: SourceName) -> StreamName:
+    """Where every sync of a source goes, also one that changed nothing."""
+    return StreamName(f"{SYNC}-{source}")
+
+
+def source_of(stream: StreamName) -> SourceName:
+    """The source that a catalog or sync stream is about."""
+    return SourceName(stream.partition("-")[2])
+
+
+@attrs.frozen(kw_only=True)
+class LoggedEvent:
+    """An event with its place in the log."""
+
+    position: Position
+    commit_id: CommitId
+    recorded_at: datetime
+    effective_at: datetime
+    stream: StreamName
+    event: Event
+
+
+@attrs.frozen
+class Write:
+    """Events for one stream, and where that stream must stand."""
+
+    stream: StreamName
+    expected: ExpectedVersion
+    events: Sequence[Event]
+
+
+class EventLog:
+    """Appends and reads typed events."""
+
+    def __init__(self, store: EventStorePort) -> None:
+        self._store = store
+
+    async def append(
+        self,
+        commit_id: CommitId,
+        writes: Sequence[Write],
+        *,
+        documents: Mapping[DocumentHash, bytes] | None = None,
+        effective_at: datetime | None = None,
+    ) -> Appended:
+        """Append all of *writes* that have events, or nothing. Errors: see EventStorePort."""
+        commit = await anyio.to_thread.run_sync(
+            _new_commit, commit_id, writes, documents or {}, effective_at
+        )
+        return await self._store.append(commit)
+
+    async def read(
+        self,
+        *,
+        after: Position = ORIGIN,
+        upto: Position | None = None,
+        categories: Sequence[str] | None = None,
+    ) -> AsyncIterator[Sequence[LoggedEvent]]:
+        """Events in batches of whole commits, in order. *upto* must be where a commit ends."""
+        rest: list[StoredEvent] = []
+        async for batch in self._store.read(after=after, upto=upto, categories=categories):
+            rest += batch
+            whole = _whole_commits(rest)
+            if whole:
+                yield await anyio.to_thread.run_sync(_decode_all, rest[:whole])
+                del rest[:whole]
+        if rest:
+            yield await anyio.to_thread.run_sync(_decode_all, rest)
+
+    async def resolve(self, as_of: AsOf, clock: ClockPort) -> StoredCommit:
+        """The last commit as of a moment.
+
+        Raises:
+            InvalidAsOfError: the moment lies in the future.
+            NothingRecordedError: it lies before the first commit.
+        """
+        head = await self._store.head()
+        refuse_future(as_of, max(clock.now(), head.recorded_at or clock.now()), head.position)
+        commit = await self._store.commit_at(as_of)
+        if commit is None:
+            first = await self._store.first_commit()
+            raise NothingRecordedError(str(as_of), first.recorded_at if first else None)
+        return commit
+
+
+def _new_commit(
+    commit_id: CommitId,
+    writes: Sequence[Write],
+    documents: Mapping[DocumentHash, bytes],
+    effective_at: datetime | None,
+) -> NewCommit:
+    return NewCommit(
+        commit_id=commit_id,
+        writes=tuple(
+            StreamWrite(
+                stream=write.stream,
+                expected=write.expected,
+                events=tuple(encode(event) for event in write.events),
+            )
+            for write in writes
+            if write.events
+        ),
+        documents=documents,
+        effective_at=effective_at,
+    )
+
+
+def _whole_commits(events: Sequence[StoredEvent]) -> int:
+    """How many of *events* surely end a commit: all but those of the last one."""
+    last = events[-1].commit_id
+    count = 0 if events[0].commit_id == last else len(events)
+    while count and events[count - 1].commit_id == last:
+        count -= 1
+    return count
+
+
+def _decode_all(stored: Sequence[StoredEvent]) -> Sequence[LoggedEvent]:
+    return [
+        LoggedEvent(
+            position=event.position,
+            commit_id=event.commit_id,
+            recorded_at=event.recorded_at,
+            effective_at=event.effective_at,
+            stream=event.stream,
+            event=decode(event),
+        )
+        for event in stored
+    ]

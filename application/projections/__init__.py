@@ -1,0 +1,13 @@
+"""What is folded from the log to answer from. A new projection is one file here and one line in
+PROJECTIONS."""
+
+from application.projections.catalogs import CatalogsProjection
+from application.projections.definitions import DefinitionsProjection
+from application.projections.projection import Projection
+from application.projections.sync_runs import SyncRunsProjection
+
+CATALOGS = CatalogsProjection()
+DEFINITIONS = DefinitionsProjection()
+SYNC_RUNS = SyncRunsProjection()
+
+PROJECTIONS: tuple[Projection[object], ...] = (CATALOGS, DEFINITIONS, SYNC_RUNS)  # type: ignore[assignment]  # each knows its own state

@@ -1,0 +1,32 @@
+"""The configured sources and registries."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from application.event_log import CONFIG, LoggedEvent
+from application.projections.projection import Step
+from application.view_rows import pack, unpack
+from domain.definitions import Definitions, redefine
+from domain.ports.storage import View, ViewChange
+
+_ROW = "definitions"
+
+
+class DefinitionsProjection:
+    """One row that holds everything."""
+
+    view = View("definitions", 1)
+    categories = (CONFIG,)
+
+    def restore(self, rows: Iterable[tuple[str, bytes]]) -> Definitions:
+        return next((unpack(value, Definitions) for _, value in rows), Definitions())
+
+    def step(self, state: Definitions, events: Sequence[LoggedEvent]) -> Step[Definitions]:
+        redefined = fold_definitions(state, events)
+        return Step(redefined, ViewChange(puts={_ROW: pack(redefined)}))
+
+
+def fold_definitions(definitions: Definitions, events: Sequence[LoggedEvent]) -> Definitions:
+    """Fold whole commits without a view."""
+    dated: Any = ((logged.recorded_at, logged.event) for logged in events)
+    return redefine(definitions, dated)

@@ -1,0 +1,41 @@
+"""What a projection is."""
+
+from collections.abc import Iterable, Sequence
+from typing import Generic, Protocol, TypeVar
+
+import attrs
+
+from application.event_log import LoggedEvent
+from domain.ports.storage import View, ViewChange
+
+S = TypeVar("S")
+
+
+@attrs.frozen
+class Step(Generic[S]):
+    """A state with some more events in it, and what that changes in the view."""
+
+    state: S
+    change: ViewChange
+
+
+class Projection(Protocol[S]):
+    """A state folded from events, kept as the rows of a view. Pure.
+
+    `view` carries the version of the logic: another logic is another version, built beside
+    the old one. `categories` are the streams it wants to see.
+    """
+
+    @property
+    def view(self) -> View: ...
+
+    @property
+    def categories(self) -> Sequence[str]: ...
+
+    def restore(self, rows: Iterable[tuple[str, bytes]]) -> S:
+        """The state that was kept as *rows*."""
+        ...
+
+    def step(self, state: S, events: Sequence[LoggedEvent]) -> Step[S]:
+        """Fold whole commits into *state*, which stays as it is."""
+        ...

@@ -1,0 +1,287 @@
+"""One sync of one source: fetch, parse, filter, diff, append."""
+
+import json
+import logging
+import uuid
+from collections.abc import AsyncIterable, Mapping, Sequence
+from typing import Any
+
+import anyio.to_thread
+import attrs
+
+from application.event_log import EventLog, Write, catalog_stream, sync_stream
+from application.projections.sync_runs import SyncRuns
+from application.projector import Projector
+from application.status_report import StatusReport
+from domain.catalog import Catalog
+from domain.diff import Offer, diff, revised_hashes
+from domain.entry import Entry
+from domain.errors import (
+    AnnalsError,
+    RemovalRefusedError,
+    SourceContentError,
+    SourceError,
+    WrongExpectedVersionError,
+)
+from domain.events import (
+    CatalogEvent,
+    EntryDelisted,
+    EntryListed,
+    EntryRevised,
+    EntryStatusChanged,
+    RejectedEntry,
+    SyncCompleted,
+    SyncCounts,
+    SyncFailed,
+    SyncStage,
+)
+from domain.filters import Filter
+from domain.guards import Guards, refuse_removal
+from domain.identifiers import CommitId, DocumentHash, EntryKey, SourceName
+from domain.log import AnyVersion, Exactly
+from domain.ports.format import FormatPort, Parsed
+from domain.ports.source import Fetched, SourcePort
+from domain.ports.storage import EventStorePort
+
+_log = logging.getLogger(__name__)
+_DECISIONS = 3  # how often a sync decides again when somebody else appended meanwhile
+
+
+@attrs.frozen(kw_only=True)
+class SyncedSource:
+    """A source with all that a sync of it needs.
+
+    `settings_hash` tells whether the source itself has become another one.
+    """
+
+    name: SourceName
+    port: SourcePort
+    format: FormatPort
+    filter: Filter
+    guards: Guards
+    interval_seconds: float
+    settings_hash: str
+
+
+@attrs.frozen(kw_only=True)
+class SyncOutcome:
+    """How a sync ended. `position` is that of its last event, None where it left none."""
+
+    source: SourceName
+    completed: SyncCompleted | None = None
+    failed: SyncFailed | None = None
+    position: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class _Content:
+    """What was read and kept for the diff."""
+
+    fetched: Fetched
+    offer: Offer
+    rejected: tuple[RejectedEntry, ...]
+
+
+class _FailedError(Exception):
+    """Carries the stage that a failure happened in."""
+
+    def __init__(self, stage: SyncStage, reason: str) -> None:
+        super().__init__(reason)
+        self.event = SyncFailed(stage=stage, reason=reason)
+
+
+class Syncer:
+    """Syncs sources into the log. An interrupted sync leaves nothing behind."""
+
+    def __init__(
+        self, store: EventStorePort, log: EventLog, projector: Projector, report: StatusReport
+    ) -> None:
+        self._store = store
+        self._log = log
+        self._projector = projector
+        self._report = report
+
+    async def sync(self, source: SyncedSource) -> SyncOutcome:
+        """One run, successful or not, with its events in the log.
+
+        Raises:
+            StorageError: nothing could be recorded.
+        """
+        await self._report.started(source.name)
+        try:
+            outcome = await self._try(source)
+        except _FailedError as failure:
+            outcome = await self._record_failure(source.name, failure.event)
+        except AnnalsError as error:
+            await self._report.failed(source.name, str(error))
+            raise
+        live = await self._projector.catch_up()
+        await self._report.ended(outcome, live.catalogs.get(source.name, Catalog()))
+        return outcome
+
+    async def _try(self, source: SyncedSource) -> SyncOutcome:
+        live = await self._projector.catch_up()
+        last = live.sync_runs.get(source.name, SyncRuns()).completed
+        known = last.revision if last and _same_rules(last, source) else None
+        content = await _read(source, known)
+        if content is None:
+            return await self._record_unchanged(source, live.catalogs.get(source.name, Catalog()))
+        for _ in range(_DECISIONS - 1):
+            try:
+                return await self._record(source, content)
+            except WrongExpectedVersionError:
+                _log.info("the catalog of %s moved on meanwhile: deciding again", source.name)
+        return await self._record(source, content)
+
+    async def _record(self, source: SyncedSource, content: _Content) -> SyncOutcome:
+        version = await self._store.stream_version(catalog_stream(source.name))
+        live = await self._projector.catch_up()
+        catalog = live.catalogs.get(source.name, Catalog())
+        documents = await self._revised_documents(catalog, content.offer)
+        events = await anyio.to_thread.run_sync(diff, catalog, content.offer, documents)
+        try:
+            refuse_removal(catalog, events, source.guards)
+        except RemovalRefusedError as error:
+            raise _FailedError(SyncStage.GUARD, str(error)) from error
+        completed = _completed(source, content, events)
+        appended = await self._log.append(
+            _commit_id(source.name),
+            [
+                Write(catalog_stream(source.name), Exactly(version), events),
+                Write(sync_stream(source.name), AnyVersion(), [completed]),
+            ],
+            documents=_new_documents(content.offer, events),
+            effective_at=content.fetched.effective_at,
+        )
+        return SyncOutcome(
+            source=source.name, completed=completed, position=appended.commit.last_position
+        )
+
+    async def _revised_documents(
+        self, catalog: Catalog, offer: Offer
+    ) -> Mapping[DocumentHash, Any]:
+        wanted = revised_hashes(catalog, offer)
+        offered = {e.document_hash: e.document for e in offer.kept.values()}
+        stored = await self._store.documents(wanted - offered.keys())
+        bodies = {**stored, **{known: offered[known] for known in wanted & offered.keys()}}
+        return await anyio.to_thread.run_sync(_parse_all, bodies)
+
+    async def _record_unchanged(self, source: SyncedSource, catalog: Catalog) -> SyncOutcome:
+        last = self._projector.live.sync_runs[source.name].completed
+        completed = SyncCompleted(
+            revision=last.revision if last else "",
+            unread=True,
+            filter_hash=source.filter.hash,
+            settings_hash=source.settings_hash,
+            counts=SyncCounts(unchanged=sum(1 for _ in catalog.entries())),
+            rejected=(),
+            notes=(),
+        )
+        position = await self._record_run(source.name, completed)
+        return SyncOutcome(source=source.name, completed=completed, position=position)
+
+    async def _record_failure(self, source: SourceName, failed: SyncFailed) -> SyncOutcome:
+        position = await self._record_run(source, failed)
+        return SyncOutcome(source=source, failed=failed, position=position)
+
+    async def _record_run(self, source: SourceName, event: SyncCompleted | SyncFailed) -> int:
+        write = Write(sync_stream(source), AnyVersion(), [event])
+        appended = await self._log.append(_commit_id(source), [write])
+        return appended.commit.last_position
+
+
+def _same_rules(last: SyncCompleted, source: SyncedSource) -> bool:
+    """A changed filter or another place must be read even at a revision that is known."""
+    return (last.filter_hash, last.settings_hash) == (source.filter.hash, source.settings_hash)
+
+
+async def _read(source: SyncedSource, known_revision: str | None) -> _Content | None:
+    """What the source offers, None where it is unchanged."""
+    try:
+        fetched = await source.port.fetch(known_revision)
+        if not isinstance(fetched, Fetched):
+            return None
+        parsed = await _parse(source.format, fetched.payloads)
+    except SourceError as error:
+        raise _FailedError(SyncStage.FETCH, str(error)) from error
+    except _FailedError:
+        raise
+    except Exception as error:
+        _log.exception("reading source %s failed in a way nobody foresaw", source.name)
+        reason = f"internal error, please report it: {error!r}"
+        raise _FailedError(SyncStage.FETCH, reason) from error
+    return _Content(
+        fetched=fetched,
+        offer=await anyio.to_thread.run_sync(_offer, parsed, source.filter),
+        rejected=tuple(rejected for page in parsed for rejected in page.rejected),
+    )
+
+
+async def _parse(format_: FormatPort, payloads: AsyncIterable[bytes]) -> Sequence[Parsed]:
+    parsed = []
+    async for payload in payloads:
+        try:
+            parsed.append(await anyio.to_thread.run_sync(format_.parse, payload))
+        except SourceContentError as error:
+            raise _FailedError(SyncStage.PARSE, str(error)) from error
+    return parsed
+
+
+def _offer(pages: Sequence[Parsed], filter_: Filter) -> Offer:
+    kept: dict[EntryKey, Entry] = {}
+    filtered: set[EntryKey] = set()
+    for entry in (entry for page in pages for entry in page.entries):
+        if filter_.keeps(entry.key.name, entry.tags):
+            kept.setdefault(entry.key, entry)
+        else:
+            filtered.add(entry.key)
+    return Offer(
+        kept=kept,
+        filtered=frozenset(filtered),
+        doubtful=frozenset(rejected.name for page in pages for rejected in page.rejected),
+    )
+
+
+def _completed(
+    source: SyncedSource, content: _Content, events: Sequence[CatalogEvent]
+) -> SyncCompleted:
+    return SyncCompleted(
+        revision=content.fetched.revision,
+        unread=False,
+        filter_hash=source.filter.hash,
+        settings_hash=source.settings_hash,
+        counts=_counts(content, events),
+        rejected=content.rejected,
+        notes=content.fetched.notes,
+    )
+
+
+def _counts(content: _Content, events: Sequence[CatalogEvent]) -> SyncCounts:
+    def count(cls: type[CatalogEvent]) -> int:
+        return sum(isinstance(event, cls) for event in events)
+
+    touched = {event.key for event in events}
+    return SyncCounts(
+        listed=count(EntryListed),
+        revised=count(EntryRevised),
+        status_changed=count(EntryStatusChanged),
+        delisted=count(EntryDelisted),
+        unchanged=len(content.offer.kept.keys() - touched),
+        rejected=len(content.rejected),
+    )
+
+
+def _new_documents(offer: Offer, events: Sequence[CatalogEvent]) -> Mapping[DocumentHash, bytes]:
+    return {
+        event.document_hash: offer.kept[event.key].document
+        for event in events
+        if isinstance(event, EntryListed | EntryRevised)
+    }
+
+
+def _parse_all(bodies: Mapping[DocumentHash, bytes]) -> dict[DocumentHash, Any]:
+    return {known: json.loads(body) for known, body in bodies.items()}
+
+
+def _commit_id(source: SourceName) -> CommitId:
+    return CommitId(f"sync-{source}-{uuid.uuid4().hex}")

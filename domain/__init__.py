@@ -1,0 +1,1 @@
+"""Pure values and decisions of Annals: what a registry is, and how its history is told."""

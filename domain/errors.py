@@ -1,0 +1,183 @@
+"""Every error that Annals raises on purpose.
+
+AnnalsError
+├── InvalidInputError               what a caller sent cannot be used as it is
+│   ├── InvalidNameError
+│   ├── InvalidFilterError
+│   ├── InvalidAsOfError
+│   ├── InvalidCursorError
+│   ├── InvalidQueryError           a parameter has the right form and a wrong value
+│   ├── InvalidDurationError
+│   ├── InvalidDocumentError        a document has no canonical form
+│   └── ConfigError                 everything that is wrong with a configuration file
+├── NotFoundError
+│   ├── ServerNotFoundError
+│   ├── RegistryNotFoundError
+│   ├── SourceNotFoundError
+│   └── NothingRecordedError        the log has nothing at or before that moment
+├── NotSupportedError               known to the standard, not offered here
+├── SourceError                     a source could not be read
+│   ├── SourceUnreachableError      nothing answered: worth another try
+│   ├── SourceAccessError           it answered, and refused
+│   ├── SourceContentError          it answered with something else than a registry
+│   └── SourceLimitError            it answered with more than this registry takes
+├── CannotListenError               the server's address is taken, or not of this machine
+├── RemovalRefusedError             a sync would have emptied or gutted a source's catalog
+├── StorageError
+│   ├── StorageUnavailableError     the storage cannot be opened, read or written
+│   ├── WrongExpectedVersionError   a stream has moved on since it was read
+│   └── CommitIdReusedError         a commit id came back with other content
+└── CorruptLogError                 what the log holds is not what was appended
+    └── UnknownEventTypeError       an event this release cannot read
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import attrs
+
+from domain.timestamps import to_rfc_3339
+
+
+class AnnalsError(Exception):
+    """Base of the tree. Never raised itself."""
+
+
+class InvalidInputError(AnnalsError):
+    """What a caller sent cannot be used as it is."""
+
+
+class InvalidNameError(InvalidInputError):
+    """A source or registry name is not a DNS label."""
+
+
+class InvalidFilterError(InvalidInputError):
+    """A name pattern cannot be parsed."""
+
+
+class InvalidAsOfError(InvalidInputError):
+    """A moment is not written as this registry reads moments, or lies in the future."""
+
+
+class InvalidCursorError(InvalidInputError):
+    """A cursor was not made by this registry, or disagrees with the query beside it."""
+
+
+class InvalidQueryError(InvalidInputError):
+    """A query parameter is out of its range."""
+
+
+class InvalidDurationError(InvalidInputError):
+    """A duration is not written as Go writes durations."""
+
+
+class InvalidDocumentError(InvalidInputError):
+    """A document has no canonical form: a number beyond IEEE 754, or a lone surrogate."""
+
+
+@attrs.frozen(kw_only=True)
+class ConfigProblem:
+    """One thing that is wrong with a configuration file, and where."""
+
+    file: str
+    line: int | None
+    column: int | None
+    key: str
+    message: str
+
+    def __str__(self) -> str:
+        place = ":".join(str(part) for part in (self.file, self.line, self.column) if part)
+        return f"{place}: {self.key or '(top level)'}: {self.message}"
+
+
+class ConfigError(InvalidInputError):
+    """Everything that is wrong with a configuration file, told at once."""
+
+    def __init__(self, problems: Sequence[ConfigProblem]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = tuple(problems)
+
+
+class NotFoundError(AnnalsError):
+    """What was asked for does not exist."""
+
+
+class ServerNotFoundError(NotFoundError):
+    """No such server, or no such version of it."""
+
+
+class RegistryNotFoundError(NotFoundError):
+    """No registry of that name."""
+
+
+class SourceNotFoundError(NotFoundError):
+    """No source of that name."""
+
+
+class NothingRecordedError(NotFoundError):
+    """The log has nothing at or before the moment asked for."""
+
+    def __init__(self, asked: str, first_recorded_at: datetime | None) -> None:
+        when = (
+            f"the first commit was recorded at {to_rfc_3339(first_recorded_at)}"
+            if first_recorded_at
+            else "the log is empty: run a sync first"
+        )
+        super().__init__(f"Nothing was recorded by {asked}: {when}")
+        self.first_recorded_at = first_recorded_at
+
+
+class NotSupportedError(AnnalsError):
+    """Known to the standard, not offered by this registry."""
+
+
+class SourceError(AnnalsError):
+    """A source could not be read. The message says what to do about it."""
+
+
+class SourceUnreachableError(SourceError):
+    """Nothing answered, or too late: worth another try."""
+
+
+class SourceAccessError(SourceError):
+    """The source answered, and refused."""
+
+
+class SourceContentError(SourceError):
+    """The source answered with something else than a registry."""
+
+
+class SourceLimitError(SourceError):
+    """The source answered with more than this registry takes."""
+
+
+class CannotListenError(AnnalsError):
+    """The address that the server should listen on is taken, or not of this machine."""
+
+
+class RemovalRefusedError(AnnalsError):
+    """A sync would have emptied or gutted the catalog of its source."""
+
+
+class StorageError(AnnalsError):
+    """Base of what a storage reports."""
+
+
+class StorageUnavailableError(StorageError):
+    """The storage cannot be opened, read or written."""
+
+
+class WrongExpectedVersionError(StorageError):
+    """A stream has moved on since it was read: read it again, and decide again."""
+
+
+class CommitIdReusedError(StorageError):
+    """A commit id came back with other content than it was first used for."""
+
+
+class CorruptLogError(AnnalsError):
+    """What the log holds is not what was appended."""
+
+
+class UnknownEventTypeError(CorruptLogError):
+    """An event type or schema version that this release does not know."""

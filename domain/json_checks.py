@@ -1,0 +1,180 @@
+"""Checks of JSON values, small ones and those that put them together.
+
+A check walks a value in the value's own order and yields an `Issue` for every problem.
+"""
+
+import json
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+import attrs
+
+
+class Severity(StrEnum):
+    """Whether an issue keeps a document from being published."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@attrs.frozen(kw_only=True)
+class Issue:
+    """One thing that is wrong with a document, and where.
+
+    `type` is the kind of check: `json`, `schema` or `semantic`. `path` is like
+    `packages[0].transport.url`, empty for the document itself. `reference` is a stable code;
+    what a JSON schema demands is named after its keyword: `schema-type`, `schema-required`,
+    `schema-min-length`, `schema-max-length`, `schema-enum`, `schema-pattern`.
+    """
+
+    type: str
+    path: str
+    message: str
+    severity: Severity
+    reference: str
+
+
+@attrs.frozen
+class Place:
+    """Where in a document a check is, and the objects around it, the nearest first."""
+
+    path: str = ""
+    owners: tuple[dict[str, Any], ...] = ()
+
+    def member(self, name: str, owner: dict[str, Any]) -> "Place":
+        """The place of a member of *owner*, which lies here; it need not exist."""
+        return Place(_joined(self.path, name), (owner, *self.owners))
+
+    def item(self, index: int) -> "Place":
+        """The place of an item of the array that lies here."""
+        return Place(f"{self.path}[{index}]", self.owners)
+
+    def issue(self, reference: str, message: str, severity: Severity = Severity.ERROR) -> Issue:
+        """An issue of this place; its type follows from the reference."""
+        kind = reference.partition("-")[0]
+        return Issue(
+            type=kind if kind in ("json", "schema") else "semantic",
+            path=self.path,
+            message=message,
+            severity=severity,
+            reference=reference,
+        )
+
+
+Check: TypeAlias = Callable[[Any, Place], Iterator[Issue]]
+
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_$-]{1,80}")
+_TYPE_NAMES = {
+    dict: "an object",
+    list: "an array",
+    str: "a string",
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+    type(None): "null",
+}
+
+
+def _joined(path: str, name: str) -> str:
+    if not _PLAIN_NAME.fullmatch(name):
+        return f"{path}[{json.dumps(_shortened(name))}]"
+    return f"{path}.{name}" if path else name
+
+
+def shown(text: str) -> str:
+    """Quoted, printable and short, whatever *text* is: for messages."""
+    return repr(_shortened(text))
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 80 else text[:80] + "..."
+
+
+def typed(expected: type, *checks: Check) -> Check:
+    """The JSON type of a value; *checks* see only values of that type."""
+
+    def check(value: Any, place: Place) -> Iterator[Issue]:
+        if isinstance(value, expected):
+            for further in checks:
+                yield from further(value, place)
+        else:
+            found = _TYPE_NAMES.get(type(value), type(value).__name__)
+            yield place.issue("schema-type", f"expected {_TYPE_NAMES[expected]}, found {found}")
+
+    return check
+
+
+def string(*checks: Check) -> Check:
+    """A string that passes all *checks*."""
+    return typed(str, *checks)
+
+
+def object_of(
+    members: Mapping[str, Check], *checks: Check, required: Collection[str] = ()
+) -> Check:
+    """An object: first what is missing, then *checks* of the whole, then the members it has.
+
+    Other members than those of the table may hold anything.
+    """
+
+    def missing(value: dict[str, Any], place: Place) -> Iterator[Issue]:
+        for name in required:
+            if name not in value:
+                yield place.member(name, value).issue("schema-required", "expected this member")
+
+    def inside(value: dict[str, Any], place: Place) -> Iterator[Issue]:
+        for name, found in value.items():
+            if name in members:
+                yield from members[name](found, place.member(name, value))
+
+    return typed(dict, missing, *checks, inside)
+
+
+def map_of(member: Check) -> Check:
+    """An object whose members have names of the author's choice."""
+
+    def inside(value: dict[str, Any], place: Place) -> Iterator[Issue]:
+        for name, found in value.items():
+            yield from member(found, place.member(name, value))
+
+    return typed(dict, inside)
+
+
+def array_of(item: Check) -> Check:
+    """An array of any length."""
+
+    def inside(value: list[Any], place: Place) -> Iterator[Issue]:
+        for index, found in enumerate(value):
+            yield from item(found, place.item(index))
+
+    return typed(list, inside)
+
+
+def expect(reference: str, expected: str, holds: Callable[[str], object]) -> Check:
+    """A string of which *holds* is true."""
+
+    def check(text: str, place: Place) -> Iterator[Issue]:
+        if not holds(text):
+            yield place.issue(reference, f"expected {expected}, found {shown(text)}")
+
+    return check
+
+
+def one_of(*choices: str, reference: str = "schema-enum") -> Check:
+    """A string that is one of *choices*."""
+    return expect(reference, "one of " + ", ".join(choices), choices.__contains__)
+
+
+def length(shortest: int, longest: int) -> Check:
+    """A string of so many characters (Unicode code points)."""
+
+    def check(text: str, place: Place) -> Iterator[Issue]:
+        if len(text) < shortest:
+            yield place.issue("schema-min-length", f"expected {shortest} characters or more")
+        if len(text) > longest:
+            message = f"expected {longest} characters or fewer, found {len(text)}"
+            yield place.issue("schema-max-length", message)
+
+    return check

@@ -1,0 +1,45 @@
+"""How registries are written down."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+import attrs
+
+from domain.entry import Entry
+from domain.events import RejectedEntry
+from domain.identifiers import EntryKind
+
+
+@attrs.frozen(kw_only=True)
+class Parsed:
+    """What a payload holds. One bad entry is rejected by itself; warnings reject nothing."""
+
+    entries: tuple[Entry, ...]
+    rejected: tuple[RejectedEntry, ...] = ()
+    warnings: tuple[RejectedEntry, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class Listed:
+    """An entry on its way out: its document in canonical form, and whether it is the latest."""
+
+    kind: EntryKind
+    document: bytes
+    is_latest: bool
+
+
+class FormatPort(Protocol):
+    """Reads and writes one format of registry files. Pure."""
+
+    def parse(self, payload: bytes) -> Parsed:
+        """Read a payload.
+
+        Raises:
+            SourceContentError: it is not of this format at all.
+        """
+        ...
+
+    def render(self, entries: Sequence[Listed], last_updated: datetime) -> bytes:
+        """Write a registry, the same bytes for the same entries in the same order."""
+        ...

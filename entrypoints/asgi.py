@@ -1,0 +1,67 @@
+"""The ASGI application, for `hypercorn entrypoints.asgi:app` and every other ASGI server.
+
+REGISTRY_CONFIG names the configuration and REGISTRY_DATA_DIR the data directory.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from entrypoints.container import to_toolhive
+from entrypoints.http.app import create_app
+from entrypoints.http.services import Services
+from entrypoints.release import current_release
+from entrypoints.running import Running, running
+from entrypoints.settings import Settings, read_settings
+
+_log = logging.getLogger(__name__)
+
+
+class Application:
+    """Opens Annals when the server says that it starts, and closes it when it stops."""
+
+    def __init__(self, read: Callable[[], Settings] = read_settings) -> None:
+        self._read = read
+        self._app: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif self._app is None:
+            raise RuntimeError("the server must run the lifespan protocol: switch it on")
+        else:
+            await self._app(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        """The lifespan protocol (ASGI specification, Lifespan)."""
+        await receive()
+        message: dict[str, Any] = {"type": "lifespan.shutdown.complete"}
+        try:
+            async with running(self._read()) as started:
+                self._app = make_app(started)
+                await send({"type": "lifespan.startup.complete"})
+                await receive()
+        except Exception as error:  # noqa: BLE001  # the server has to be told, whatever it is
+            _log.exception("Annals stopped")
+            kind = "shutdown" if self._app else "startup"
+            message = {"type": f"lifespan.{kind}.failed", "message": str(error)}
+        await send(message)
+
+
+def make_app(started: Running) -> ASGIApp:
+    """The HTTP application over what has been started."""
+    container = started.container
+    return create_app(
+        Services(
+            registries=container.registries(),
+            documents=container.documents(),
+            to_toolhive=to_toolhive,
+            readiness=started.readiness.reason,
+            release=current_release(),
+        )
+    )
+
+
+app = Application()

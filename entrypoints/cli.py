@@ -1,0 +1,24 @@
+"""The command line."""
+
+import click
+
+from entrypoints.commands.config import config
+from entrypoints.commands.log import log
+from entrypoints.commands.replay import replay
+from entrypoints.commands.serve import serve
+from entrypoints.commands.status import status
+from entrypoints.commands.sync import sync
+from entrypoints.commands.verify import verify
+from entrypoints.commands.version import version
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def main() -> None:
+    """Annals, the registry of MCP servers that never forgets.
+
+    Exit codes: 0 done, 1 failed, 2 used wrongly.
+    """
+
+
+for command in (serve, sync, replay, log, status, verify, config, version):
+    main.add_command(command)

@@ -1,0 +1,101 @@
+"""registry log"""
+
+import json
+from collections import deque
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from entrypoints.commands.options import common_options, run
+from entrypoints.commands.output import write_table
+
+if TYPE_CHECKING:
+    from application.event_log import EventLog, LoggedEvent
+
+
+@click.command()
+@click.option("--source", metavar="NAME", help="Only events of one source.")
+@click.option("--after", type=click.IntRange(min=0), metavar="N", help="Only beyond position N.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="At most N events: the first ones beyond --after, without it the last ones.",
+)
+@common_options
+def log(**options: Any) -> None:
+    """Show what happened, in the order of the log. With --json: one event per line."""
+    as_json = options.pop("as_json")
+    events = run(_log, **options)
+    if as_json:
+        for event in events:
+            click.echo(json.dumps(_as_json(event), ensure_ascii=False))
+    else:
+        write_table(("#Position", "Recorded at", "Stream", "What"), [_row(e) for e in events])
+
+
+async def _log(
+    source: str | None,
+    after: int | None,
+    limit: int,
+    config_file: Path | None,
+    data_dir: Path | None,
+) -> "list[LoggedEvent]":
+    from entrypoints.container import opened
+    from entrypoints.settings import read_settings
+
+    settings = read_settings(config_file, data_dir)
+    async with opened(settings.config, settings.data_dir, must_exist=True) as container:
+        head = (await container.storage().head()).position
+        start = after if after is not None else (0 if source else max(0, head - limit))
+        events = _events(container.log(), source, start)
+        if after is None:
+            last: deque[LoggedEvent] = deque(maxlen=limit)
+            async for event in events:
+                last.append(event)
+            return list(last)
+        return [event async for event in _first(events, limit)]
+
+
+async def _events(log: "EventLog", source: str | None, after: int) -> "AsyncIterator[LoggedEvent]":
+    from application.event_log import source_of
+
+    async for batch in log.read(after=after):
+        for event in batch:
+            if source in (None, source_of(event.stream)):
+                yield event
+
+
+async def _first(events: "AsyncIterator[LoggedEvent]", limit: int) -> "AsyncIterator[LoggedEvent]":
+    count = 0
+    async for event in events:
+        yield event
+        count += 1
+        if count == limit:
+            return
+
+
+def _row(logged: "LoggedEvent") -> list[object]:
+    from application.describe import describe
+    from domain.timestamps import to_rfc_3339
+
+    return [logged.position, to_rfc_3339(logged.recorded_at), logged.stream, describe(logged.event)]
+
+
+def _as_json(logged: "LoggedEvent") -> dict[str, Any]:
+    from application.codec import name_of, payload_of
+    from domain.timestamps import to_rfc_3339
+
+    return {
+        "position": logged.position,
+        "commit_id": logged.commit_id,
+        "recorded_at": to_rfc_3339(logged.recorded_at),
+        "effective_at": to_rfc_3339(logged.effective_at),
+        "stream": logged.stream,
+        "type": name_of(logged.event),
+        "data": payload_of(logged.event),
+    }

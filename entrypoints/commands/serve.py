@@ -1,0 +1,32 @@
+"""registry serve"""
+
+from pathlib import Path
+
+import click
+
+from entrypoints.commands.options import common_options, run
+
+
+@click.command()
+@click.option(
+    "--address",
+    metavar="[HOST]:PORT",
+    help="Where to listen.  [default: server.address of the configuration, else :8080]",
+)
+@common_options
+def serve(
+    address: str | None, config_file: Path | None, data_dir: Path | None, as_json: bool
+) -> None:
+    """Serve the registry over HTTP and keep its sources in sync.
+
+    Stops on SIGTERM or Ctrl-C: first /readiness says 503, then open requests end, then the
+    log is closed. With --json log lines are JSON.
+    """
+    from entrypoints.serve import serve as serve_until_stopped
+    from entrypoints.settings import read_settings
+
+    async def work() -> None:
+        settings = read_settings(config_file, data_dir)
+        await serve_until_stopped(settings, address, json_logs=as_json)
+
+    run(work)

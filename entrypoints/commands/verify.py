@@ -1,0 +1,58 @@
+"""registry verify"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+import click
+
+from entrypoints.commands.options import common_options, run
+from entrypoints.commands.output import progress, write_json
+
+if TYPE_CHECKING:
+    from application.verify import Verification
+
+_SHOWN = 20
+
+
+@click.command()
+@common_options
+def verify(config_file: Path | None, data_dir: Path | None, as_json: bool) -> None:
+    """Recompute the whole log: positions, hashes, the Merkle tree, every document.
+
+    Names the first position that does not fit, and exits with 1, when anything was changed.
+    """
+    result = run(_verify, config_file, data_dir)
+    if as_json:
+        write_json({**attrs.asdict(result), "root": result.root.hex()})
+    else:
+        _write(result)
+    if result.damages:
+        raise SystemExit(1)
+
+
+async def _verify(config_file: Path | None, data_dir: Path | None) -> "Verification":
+    from application.verify import verify as verify_log
+    from entrypoints.container import opened
+    from entrypoints.settings import read_settings
+
+    settings = read_settings(config_file, data_dir)
+    async with opened(settings.config, settings.data_dir, must_exist=True) as container:
+        with progress("Verifying") as advance:
+            return await verify_log(container.storage(), advance)
+
+
+def _write(result: "Verification") -> None:
+    click.echo(
+        f"{result.events} events in {result.commits} commits, {result.documents} documents\n"
+        f"Merkle root  {result.root.hex()}"
+    )
+    for damage in result.damages[:_SHOWN]:
+        place = f"position {damage.position}" if damage.position is not None else "storage"
+        click.secho(f"{place}: {damage.what}", fg="red")
+    if len(result.damages) > _SHOWN:
+        click.echo(f"and {len(result.damages) - _SHOWN} more: see --json")
+    if result.damages:
+        click.echo("The log is not what was appended. Restore it from a backup.")
+    else:
+        click.secho("Everything fits.", fg="green")

@@ -1,0 +1,151 @@
+"""The composition root: which adapter stands behind which port."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from dependency_injector import containers, providers
+
+from adapters.clock import SystemClock
+from adapters.sources import SOURCES
+from adapters.sources.formats import FORMATS, DetectedFormat
+from adapters.sources.formats.toolhive_conversion import from_server_json
+from adapters.status.json_file import JsonFileStatus
+from adapters.status.memory import MemoryStatus
+from adapters.status.mirrored import MirroredStatus
+from adapters.status.sqlite import SqliteStatus
+from adapters.storage.memory import MemoryStorage
+from adapters.storage.sqlite import SqliteStorage
+from application.documents import Documents
+from application.event_log import EventLog
+from application.projector import Projector
+from application.registries import Registries
+from application.scheduler import Scheduler
+from application.status_report import StatusReport
+from application.sync import SyncedSource, Syncer
+from domain.definitions import Desired
+from domain.errors import StorageUnavailableError
+from domain.events import RegistryDefined, SourceDefined
+from domain.guards import Guards
+from domain.ports.clock import ClockPort
+from domain.ports.format import FormatPort
+from domain.ports.status import StatusPort
+from domain.ports.storage import StoragePort
+from entrypoints.config import Config, SourceConfig, location, settings_hash
+
+_DETECTED = "detected"  # the name under which a source without a format is recorded
+
+
+class Container(containers.DeclarativeContainer):
+    """What is made once, of what."""
+
+    config = providers.Dependency(instance_of=Config)
+    data_dir = providers.Dependency(instance_of=Path)
+    storage: providers.Dependency[StoragePort] = providers.Dependency()
+    status: providers.Dependency[StatusPort] = providers.Dependency()
+
+    clock = providers.Singleton(SystemClock)
+    log = providers.Singleton(EventLog, storage)
+    projector = providers.Singleton(Projector, storage, log)
+    registries = providers.Singleton(Registries, projector)
+    documents = providers.Singleton(Documents, storage)
+    report = providers.Singleton(StatusReport, status, clock)
+    syncer = providers.Singleton(Syncer, storage, log, projector, report)
+    scheduler = providers.Singleton(Scheduler, syncer.provided.sync, projector)
+
+
+@asynccontextmanager
+async def opened(
+    config: Config, data_dir: Path, *, must_exist: bool = False
+) -> AsyncIterator[Container]:
+    """Everything put together over an open log, closed again at the end.
+
+    With *must_exist* a missing log is an error instead of an empty one.
+
+    Raises:
+        StorageUnavailableError
+    """
+    clock = SystemClock()
+    storage = await _open_storage(config, data_dir, clock, must_exist=must_exist)
+    try:
+        status = await _open_status(config, data_dir)
+        try:
+            yield Container(
+                config=config, data_dir=data_dir, clock=clock, storage=storage, status=status
+            )
+        finally:
+            await status.close()
+    finally:
+        await storage.close()
+
+
+def synced_sources(config: Config, data_dir: Path) -> tuple[SyncedSource, ...]:
+    """The configured sources, ready to be synced."""
+    return tuple(_synced_source(source, data_dir / "cache") for source in config.sources)
+
+
+def desired(config: Config) -> Desired:
+    """The sources and registries that the log should say are configured."""
+    return Desired(
+        sources=tuple(
+            SourceDefined(
+                name=source.name,
+                type=source.type,
+                format=source.format or _DETECTED,
+                location=location(source),
+                settings_hash=settings_hash(source),
+            )
+            for source in config.sources
+        ),
+        registries=tuple(
+            RegistryDefined(name=registry.name, sources=registry.sources, rank=rank)
+            for rank, registry in enumerate(config.registries)
+        ),
+    )
+
+
+def formats() -> dict[str, FormatPort]:
+    """The formats that a registry can be written in."""
+    return dict(FORMATS)
+
+
+to_toolhive = from_server_json
+"""A server.json as an entry of ToolHive's format: its section, its key and itself."""
+
+
+async def _open_storage(
+    config: Config, data_dir: Path, clock: ClockPort, *, must_exist: bool
+) -> StoragePort:
+    if config.storage.type == "memory":
+        return MemoryStorage(clock)
+    path = Path(config.storage.path) if config.storage.path else data_dir / "annals.db"
+    if must_exist and not path.exists():
+        raise StorageUnavailableError(
+            f"there is no log at {path}: run `registry sync` or `registry serve` first, or name "
+            "the right --data-dir"
+        )
+    return await SqliteStorage.open(path, clock)
+
+
+async def _open_status(config: Config, data_dir: Path) -> StatusPort:
+    main: StatusPort = (
+        MemoryStatus()
+        if config.storage.type == "memory"
+        else await SqliteStatus.open(data_dir / "status.db")
+    )
+    if config.status.file is None:
+        return main
+    return MirroredStatus(main, JsonFileStatus(Path(config.status.file)))
+
+
+def _synced_source(source: SourceConfig, cache_dir: Path) -> SyncedSource:
+    kind = next(kind for kind in SOURCES if kind.name == source.type)
+    return SyncedSource(
+        name=source.name,
+        port=kind.open(source.settings, cache_dir / source.type),
+        format=FORMATS[source.format] if source.format else DetectedFormat(),
+        filter=source.filter,
+        guards=Guards(allow_empty=source.allow_empty, max_removal=source.max_removal),
+        interval_seconds=source.sync_policy.interval_seconds,
+        settings_hash=settings_hash(source),
+    )

@@ -1,0 +1,104 @@
+"""A server in this process: Hypercorn around the application, with an orderly stop."""
+
+import json
+import logging
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import anyio
+import click
+from hypercorn.asyncio import serve as hypercorn_serve
+from hypercorn.config import Config as HypercornConfig
+
+from domain.errors import CannotListenError
+from entrypoints.asgi import make_app
+from entrypoints.running import Running, running
+from entrypoints.settings import Settings
+
+_MANY_REQUESTS = 1_000_000  # Hypercorn closes a connection after 1,000: clients only reconnect
+
+
+async def serve(settings: Settings, address: str | None, *, json_logs: bool) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Raises:
+        AnnalsError: it could not be started.
+    """
+    _log_to_stderr(json_logs=json_logs)
+    listen = address or settings.config.server.address
+    async with running(settings) as started:
+        app: Any = make_app(started)
+        try:
+            await hypercorn_serve(
+                app,
+                _hypercorn_config(settings, listen),
+                shutdown_trigger=_stop_signal(started, settings, listen),
+            )
+        except OSError as error:
+            raise CannotListenError(
+                f"cannot listen on {listen}: {error.strerror}: choose another --address"
+            ) from error
+
+
+def _hypercorn_config(settings: Settings, listen: str) -> HypercornConfig:
+    config = HypercornConfig()
+    config.bind = [f"0.0.0.0{listen}" if listen.startswith(":") else listen]  # noqa: S104  # asked for
+    config.graceful_timeout = settings.config.server.grace_seconds
+    config.keep_alive_max_requests = _MANY_REQUESTS
+    config.include_server_header = False
+    config.loglevel = "WARNING"
+    return config
+
+
+def _stop_signal(
+    started: Running, settings: Settings, listen: str
+) -> Callable[..., Awaitable[None]]:
+    """What Hypercorn awaits from when it listens to when it shall stop."""
+
+    async def wait_for_stop() -> None:
+        with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+            _greet(settings, listen)
+            await anext(signals)
+            started.readiness.stop()
+            with anyio.move_on_after(settings.config.server.drain_seconds):
+                await anext(signals)  # whoever signals twice does not want to wait
+
+    return wait_for_stop
+
+
+def _greet(settings: Settings, listen: str) -> None:
+    host, _, port = listen.rpartition(":")
+    base = f"http://{host or 'localhost'}:{port}"
+    registries = ", ".join(registry.name for registry in settings.config.registries)
+    click.echo(
+        f"Annals serves {registries} at {base} out of {settings.data_dir}. Try:\n"
+        f"  {base}/v0.1/servers?version=latest\n"
+        f"  {base}/v0.1/servers?search=git\n"
+        f"  {base}/api/v0/servers\n"
+        f"  {base}/openapi.yaml"
+    )
+
+
+class _JsonFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+def _log_to_stderr(*, json_logs: bool) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        _JsonFormatter()
+        if json_logs
+        else logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+    )
+    logging.basicConfig(level=logging.INFO, handlers=[handler])

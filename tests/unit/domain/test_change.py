@@ -1,0 +1,262 @@
+"""Changes: which members differ, and what that means to those who run the server."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.canonical_json import canonical_json
+from domain.change import Change, ChangeClass, classify_change
+from domain.entry import PUBLISHER_META, TOOLHIVE_META
+from tests.harness.strategies import json_objects, json_values
+
+IMAGE = "ghcr.io/a/fetch:1.0.0"
+NO_CHANGE = Change(paths=(), classes=())
+EXTENSION = ["_meta", PUBLISHER_META, TOOLHIVE_META, IMAGE]
+EXTENSION_POINTER = (
+    "/_meta/io.modelcontextprotocol.registry~1publisher-provided"
+    "/io.github.stacklok/ghcr.io~1a~1fetch:1.0.0"
+)
+
+CLASSES: dict[ChangeClass, list[list[str | int]]] = {
+    ChangeClass.EXECUTION: [
+        ["packages", 0, "identifier"],
+        ["packages", 0, "runtimeArguments", 0, "value"],
+        ["packages", 0, "transport", "type"],
+        ["remotes", 0, "url"],
+        [*EXTENSION, "args", 0, "x"],
+        [*EXTENSION, "docker_tags"],
+        [*EXTENSION, "oauth_config", "issuer"],
+        [*EXTENSION, "permissions", "network", "outbound", "allow_host"],
+        [*EXTENSION, "proxy_port"],
+        [*EXTENSION, "target_port"],
+        [*EXTENSION, "volumes"],
+    ],
+    ChangeClass.INPUTS: [
+        ["packages", 0, "environmentVariables", 0, "default"],
+        ["packages", 0, "packageArguments", 0, "variables", "port", "isRequired"],
+        ["packages", 0, "transport", "headers", 0, "value"],
+        ["remotes", 0, "headers", 0, "isSecret"],
+        ["remotes", 0, "variables", "tenant", "default"],
+        [*EXTENSION, "env_vars", 0, "required"],
+        [*EXTENSION, "headers", 0, "name"],
+    ],
+    ChangeClass.CAPABILITY: [
+        ["allowedTools"],
+        [*EXTENSION, "tools"],
+        [*EXTENSION, "tool_definitions", 0, "inputSchema", "type"],
+    ],
+    ChangeClass.IDENTITY: [
+        ["name"],
+        ["namespace"],
+        ["repository", "url"],
+        ["provenance", "signer"],
+        [*EXTENSION, "provenance", "repository_uri"],
+        [*EXTENSION, "tier"],
+    ],
+    ChangeClass.LIFECYCLE: [["status"], [*EXTENSION, "status"]],
+    ChangeClass.DOCUMENTATION: [
+        ["description"],
+        ["title"],
+        ["websiteUrl"],
+        ["icons", 0, "src"],
+        ["something", "new"],
+        ["_meta", "com.example/other", "stars"],
+        ["_meta", PUBLISHER_META, "github", "readme"],
+        [*EXTENSION, "overview"],
+        [*EXTENSION, "tags"],
+        [*EXTENSION, "custom_metadata", "author"],
+        [*EXTENSION, "metadata", "kubernetes", "kind"],
+    ],
+    ChangeClass.POPULARITY: [
+        ["_meta", PUBLISHER_META, "github", "stargazerCount"],
+        ["_meta", PUBLISHER_META, "github", "pushedAt"],
+        [*EXTENSION, "metadata", "stars"],
+        [*EXTENSION, "metadata", "pulls"],
+        [*EXTENSION, "metadata", "last_updated"],
+    ],
+}
+MEMBERS = [(path, meaning) for meaning, paths in CLASSES.items() for path in paths]
+
+
+def _document(path: Sequence[str | int], value: Any) -> Any:
+    """A document with one value, at the end of that path."""
+    if not path:
+        return value
+    inner = _document(path[1:], value)
+    return [inner] if path[0] == 0 else {path[0]: inner}
+
+
+def _pointer(path: Sequence[str | int]) -> str:
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+
+
+def _find(document: Any, pointer: str) -> Any:
+    for part in pointer.split("/")[1:]:
+        member = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(document, dict) and member in document:
+            document = document[member]
+        elif isinstance(document, list):
+            document = document[int(member)]
+        else:
+            return ...
+    return document
+
+
+def _toolhive(image: str, **extension: Any) -> dict[str, Any]:
+    return {
+        "packages": [{"identifier": image}],
+        "_meta": {PUBLISHER_META: {TOOLHIVE_META: {image: extension}}},
+    }
+
+
+@st.composite
+def revisions(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Two documents that have something in common."""
+    common, old, new = draw(json_objects), draw(json_objects), draw(json_objects)
+    inner = {"both": {**old, **common}}, {"both": {**common, **new}}
+    return draw(st.sampled_from([(old, new), (common, {**common, **new}), inner]))
+
+
+@pytest.mark.parametrize(("path", "meaning"), MEMBERS)
+def test_each_member_has_its_class(path: Sequence[str | int], meaning: ChangeClass) -> None:
+    """A change of one member is told as one path with the class of that member."""
+    change = classify_change(_document(path, "old"), _document(path, "new"))
+    assert change == Change(paths=(_pointer(path),), classes=(meaning,))
+
+
+@pytest.mark.parametrize(
+    ("path", "meaning"), [(path, meaning) for path, meaning in MEMBERS if 0 not in path]
+)
+def test_a_member_that_comes_or_goes_has_its_class_too(
+    path: Sequence[str | int], meaning: ChangeClass
+) -> None:
+    """A value that appears or disappears in an object is told as a changed one is."""
+    document, expected = _document(path, "new"), Change(paths=(_pointer(path),), classes=(meaning,))
+    assert classify_change({}, document) == classify_change(document, {}) == expected
+
+
+@given(revisions())
+def test_no_path_means_no_difference(revision: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    """Paths and classes are empty exactly when both documents have the same canonical form."""
+    old, new = revision
+    change = classify_change(old, new)
+    same = canonical_json(old) == canonical_json(new)
+    assert (change == NO_CHANGE) == (not change.paths) == (not change.classes) == same
+
+
+@given(revisions())
+def test_every_path_points_at_a_difference(
+    revision: tuple[dict[str, Any], dict[str, Any]],
+) -> None:
+    """Each pointer names a value that one document has and the other has not so."""
+    old, new = revision
+    for pointer in classify_change(old, new).paths:
+        left, right = _find(old, pointer), _find(new, pointer)
+        assert left is ... or right is ... or canonical_json(left) != canonical_json(right)
+        assert (left, right) != (..., ...)
+
+
+@given(revisions())
+def test_the_way_back_differs_in_the_same_members(
+    revision: tuple[dict[str, Any], dict[str, Any]],
+) -> None:
+    """Undoing a revision changes what the revision changed."""
+    old, new = revision
+    assert classify_change(old, new) == classify_change(new, old)
+
+
+@given(json_objects, st.text("a/~0", min_size=1, max_size=6), json_values)
+def test_the_rest_of_the_document_is_not_told(
+    document: dict[str, Any], member: str, value: Any
+) -> None:
+    """One changed member is one path, escaped as RFC 6901 wants it."""
+    old, new = {**document, member: "old"}, {**document, member: ["new", value]}
+    assert classify_change(old, new).paths == (_pointer([member]),)
+
+
+@pytest.mark.parametrize(
+    ("member", "pointer"),
+    [("a/b", "/a~1b"), ("m~n", "/m~0n"), ("~1", "/~01"), ("", "/"), (" ", "/ "), ('k"l', '/k"l')],
+)
+def test_pointers_escape_tilde_and_slash(member: str, pointer: str) -> None:
+    """The special members of RFC 6901, section 5, point as they do there."""
+    assert classify_change({}, {member: 1}).paths == (pointer,)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [(1, True), (0, False), ("1", 1), (None, False), ([], {}), ([1], [True]), ({}, None)],
+)
+def test_values_of_two_types_differ(old: Any, new: Any) -> None:
+    """What Python or a reader may take for equal is not equal in JSON."""
+    assert classify_change({"a": old}, {"a": new}).paths == ("/a",)
+
+
+@pytest.mark.parametrize(("old", "new"), [(1, 1.0), (0, -0.0), (10**20, 1e20)])
+def test_one_number_in_two_spellings_is_no_change(old: Any, new: Any) -> None:
+    """Numbers that RFC 8785 writes alike are alike."""
+    assert classify_change({"a": old}, {"a": new}) == NO_CHANGE
+
+
+def test_arrays_of_as_many_objects_are_compared_one_by_one() -> None:
+    """Objects in an array are told by index, as long as there are as many of them."""
+    old = {"packages": [{"identifier": "a"}, {"identifier": "b"}]}
+    new = {"packages": [{"identifier": "a"}, {"identifier": "c"}]}
+    assert classify_change(old, new).paths == ("/packages/1/identifier",)
+
+
+@pytest.mark.parametrize("new", [[{"identifier": "a"}, {}], [], ["a"], [1, {}]])
+def test_other_arrays_are_compared_as_a_whole(new: list[Any]) -> None:
+    """Where objects came, went, or are none, the array is what changed."""
+    change = classify_change({"packages": [{"identifier": "a"}]}, {"packages": new})
+    assert change == Change(paths=("/packages",), classes=(ChangeClass.EXECUTION,))
+
+
+def test_another_image_alone_stays_a_change_of_execution() -> None:
+    """ToolHive keys its extension by image: that the key follows the image is no change of it."""
+    old = _toolhive(IMAGE, tools=["fetch"], tier="Official", metadata={"stars": 1})
+    new = _toolhive(f"{IMAGE}-2", tools=["fetch"], tier="Official", metadata={"stars": 1})
+    expected = Change(paths=("/packages/0/identifier",), classes=(ChangeClass.EXECUTION,))
+    assert classify_change(old, new) == expected
+
+
+def test_what_else_changes_with_the_image_is_told() -> None:
+    """Beside another image, changed members have their classes, at the new image."""
+    change = classify_change(
+        _toolhive("old", tools=["fetch"]), _toolhive(IMAGE, tools=["fetch", "put"], tier="Official")
+    )
+    assert change == Change(
+        paths=(
+            f"{EXTENSION_POINTER}/tier",
+            f"{EXTENSION_POINTER}/tools",
+            "/packages/0/identifier",
+        ),
+        classes=(ChangeClass.CAPABILITY, ChangeClass.EXECUTION, ChangeClass.IDENTITY),
+    )
+
+
+def test_an_image_that_is_added_is_told_member_by_member() -> None:
+    """With two images the extensions are no longer one that was renamed."""
+    old, new = _toolhive("old", tools=["fetch"]), _toolhive("old", tools=["fetch"])
+    new["_meta"][PUBLISHER_META][TOOLHIVE_META][IMAGE] = {"tools": ["put"], "tier": "Community"}
+    change = classify_change(old, new)
+    assert change.paths == (f"{EXTENSION_POINTER}/tier", f"{EXTENSION_POINTER}/tools")
+    assert change.classes == (ChangeClass.CAPABILITY, ChangeClass.IDENTITY)
+
+
+@pytest.mark.parametrize("count", [99, 100, 101, 250])
+def test_a_hundred_paths_are_named_and_the_others_counted(count: int) -> None:
+    """However many members differ, a change stays small, and its classes cover all of them."""
+    new = {f"member-{number:03}": number for number in range(count - 1)} | {"status": "deleted"}
+    change = classify_change({}, new)
+    assert change.paths == tuple(f"/{member}" for member in new)[:100]
+    assert change.more_paths == max(0, count - 100)
+    assert change.classes == (ChangeClass.DOCUMENTATION, ChangeClass.LIFECYCLE)
+
+
+def test_an_empty_object_that_comes_is_a_change() -> None:
+    """An object without members has none to tell, so it is told itself."""
+    assert classify_change({}, {"repository": {}}).paths == ("/repository",)
