@@ -64,6 +64,9 @@ def _make_converter() -> cattrs.Converter:
     for enum in (ChangeClass, DelistReason, EntryKind, Status, SyncStage):
         converter.register_unstructure_hook(enum, attrgetter("value"))
     converter.register_structure_hook(datetime, lambda text, _: datetime.fromisoformat(text))
+    converter.register_structure_hook_func(  # an element by itself needs no look
+        lambda cls: cls == tuple[str, ...], lambda texts, _: tuple(texts)
+    )
     return converter
 
 
@@ -101,7 +104,7 @@ def decode(stored: StoredEvent) -> Event:
             f"{stored.schema_version}: upgrade annals-registry"
         )
     try:
-        payload = json.loads(stored.data)
+        payload = json.loads(stored.data.decode())
         payload = upcast(stored.type, stored.schema_version, known.schema_version, payload)
         event: Event = _converter.structure(payload, known.cls)
     except Exception as error:

@@ -54,6 +54,9 @@ async def _apply(
 
 
 def _delisting(source: SourceName, catalogs: Catalogs) -> Write:
-    keys = sorted(entry.key for entry in catalogs.get(source, Catalog()).entries())
-    events = [EntryDelisted(key=key, reason=DelistReason.SOURCE_RETIRED) for key in keys]
+    keys = [entry.key for entry in catalogs.get(source, Catalog()).entries()]
+    events = [
+        EntryDelisted(key=key, reason=DelistReason.SOURCE_RETIRED)
+        for key in sorted(keys, key=lambda key: key.sort_key)
+    ]
     return Write(catalog_stream(source), AnyVersion(), events)

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import anyio.to_thread
 
+from application.registry_version import RegistryVersion
 from application.rendering import search_text
 from domain.composition import RegistryEntry
 from domain.errors import CorruptLogError
-from domain.identifiers import DocumentHash
+from domain.identifiers import DocumentHash, RegistryName
 from domain.ports.storage import EventStorePort
 
 _BATCH = 1000
@@ -24,6 +25,7 @@ class Documents:
         self._bytes = 0
         self._kept: OrderedDict[DocumentHash, bytes] = OrderedDict()
         self._texts: dict[DocumentHash, str] = {}
+        self._searched: dict[RegistryName, RegistryVersion] = {}
 
     async def bodies(self, entries: Sequence[RegistryEntry]) -> Sequence[bytes]:
         """The documents of *entries*, in their order.
@@ -42,14 +44,18 @@ class Documents:
             self._kept.move_to_end(known)
         return [found[wanted] for wanted in hashes]
 
-    async def texts(self, entries: Sequence[RegistryEntry]) -> Mapping[DocumentHash, str]:
-        """The search texts of *entries*. The first call for a document reads it."""
-        wanted = {served.entry.document_hash for served in entries} - self._texts.keys()
-        rest = list(wanted)
-        for start in range(0, len(rest), _BATCH):
-            bodies = await self._load(rest[start : start + _BATCH])
-            self._texts.update(await anyio.to_thread.run_sync(_texts_of, bodies))
+    async def texts(self, registry: RegistryVersion) -> Mapping[DocumentHash, str]:
+        """The search texts of all servers. The first call for a document reads it."""
+        if self._searched.get(registry.definition.name) is not registry:
+            wanted = {served.entry.document_hash for served in registry.servers}
+            await self._read_texts(list(wanted - self._texts.keys()))
+            self._searched[registry.definition.name] = registry
         return self._texts
+
+    async def _read_texts(self, wanted: Sequence[DocumentHash]) -> None:
+        for start in range(0, len(wanted), _BATCH):
+            bodies = await self._load(wanted[start : start + _BATCH])
+            self._texts.update(await anyio.to_thread.run_sync(_texts_of, bodies))
 
     async def _load(self, hashes: Iterable[DocumentHash]) -> Mapping[DocumentHash, bytes]:
         wanted = set(hashes)

@@ -1,6 +1,7 @@
 """What can be asked of a registry version (spec sections 2 and 3). Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 
 import attrs
 
@@ -32,7 +33,7 @@ def list_servers(
 ) -> Page:
     """One page. *texts* holds the search text of every document where a search is asked for."""
     matching = _matching(registry, filters, registry.after(after), texts)
-    servers = [served for served, _ in zip(matching, range(limit), strict=False)]
+    servers = list(islice(matching, limit))
     if next(matching, None) is None:
         return Page(servers, None)
     last = servers[-1].entry.key
@@ -48,7 +49,9 @@ def _matching(
     needle = (filters.search or "").lower()
     for index in range(start, len(registry.servers)):
         served = registry.servers[index]
-        if _passes(served, filters) and (not needle or needle in texts[served.entry.document_hash]):
+        if needle and needle not in texts[served.entry.document_hash]:
+            continue
+        if _passes(served, filters):
             yield served
 
 

@@ -53,7 +53,7 @@ def compose(
         for owner in _owners(definition, catalogs)
         for entry in owner.versions.listed.values()
     ]
-    return tuple(sorted(served, key=lambda one: one.entry.key))
+    return tuple(sorted(served, key=lambda one: one.entry.key.sort_key))
 
 
 @attrs.frozen(kw_only=True)

@@ -108,7 +108,7 @@ def _reason(key: EntryKey, offer: Offer) -> DelistReason:
     return DelistReason.FILTERED if key in offer.filtered else DelistReason.WITHDRAWN
 
 
-def _rank(event: CatalogEvent) -> tuple[int, EntryKey]:
+def _rank(event: CatalogEvent) -> tuple[int, tuple[str, str, str]]:
     match event:
         case EntryListed():
             order = 0
@@ -118,4 +118,4 @@ def _rank(event: CatalogEvent) -> tuple[int, EntryKey]:
             order = 3 if lifecycle.status is Status.DELETED else 2
         case EntryDelisted():
             order = 4
-    return order, event.key
+    return order, event.key.sort_key

@@ -6,7 +6,9 @@ AnnalsError
 │   ├── InvalidFilterError
 │   ├── InvalidAsOfError
 │   ├── InvalidCursorError
-│   ├── InvalidQueryError           a parameter has the right form and a wrong value
+│   ├── InvalidQueryError           a query parameter has a value that it cannot have
+│   │   └── MalformedQueryError     ... or cannot be read, or contradicts another
+│   ├── BodyTooLargeError           a request carries more than is read
 │   ├── InvalidDurationError
 │   ├── InvalidDocumentError        a document has no canonical form
 │   └── ConfigError                 everything that is wrong with a configuration file
@@ -64,7 +66,20 @@ class InvalidCursorError(InvalidInputError):
 
 
 class InvalidQueryError(InvalidInputError):
-    """A query parameter is out of its range."""
+    """A query parameter has a value that it cannot have."""
+
+    def __init__(self, parameter: str, value: str, message: str) -> None:
+        super().__init__(message)
+        self.parameter = parameter
+        self.value = value
+
+
+class MalformedQueryError(InvalidQueryError):
+    """A query parameter cannot be read, or contradicts another."""
+
+
+class BodyTooLargeError(InvalidInputError):
+    """A request carries more than this registry reads."""
 
 
 class InvalidDurationError(InvalidInputError):

@@ -32,7 +32,7 @@ class EntryKind(StrEnum):
     PLUGIN = "plugin"
 
 
-@attrs.frozen(order=True)
+@attrs.frozen
 class EntryName:
     """What all versions of one server, skill or plugin share."""
 
@@ -40,9 +40,9 @@ class EntryName:
     name: str
 
 
-@attrs.frozen(order=True)
+@attrs.frozen
 class EntryKey:
-    """One version of one server, skill or plugin. Orders by kind, then bytewise."""
+    """One version of one server, skill or plugin."""
 
     kind: EntryKind
     name: str
@@ -52,6 +52,11 @@ class EntryKey:
     def entry_name(self) -> EntryName:
         """The key without its version."""
         return EntryName(self.kind, self.name)
+
+    @property
+    def sort_key(self) -> tuple[str, str, str]:
+        """What keys are ordered by: the kind, then name and version bytewise."""
+        return self.kind, self.name, self.version
 
     def __str__(self) -> str:
         return f"{self.name}@{self.version}"

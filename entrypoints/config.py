@@ -12,6 +12,7 @@ from cattrs.errors import BaseValidationError
 
 from adapters.sources import SOURCES
 from adapters.sources.file import FILE
+from adapters.sources.formats import FORMATS
 from domain.canonical_json import canonical_json
 from domain.filters import Filter, NamePattern
 from domain.identifiers import RegistryName, SourceName, registry_name, source_name
@@ -62,8 +63,7 @@ class SyncPolicy:
 class SourceConfig:
     """One source. `settings` is of the attrs class that its kind declares.
 
-    A sync that would remove more than `max_removal` of the entries is refused, and one that
-    would remove all of them unless `allow_empty`. A format of None is recognised by content.
+    A format of None is recognised by content. `allow_empty` and `max_removal` are its guards.
     """
 
     name: SourceName
@@ -172,14 +172,8 @@ def known_keys() -> tuple[str, ...]:
     return tuple(dict.fromkeys([*key_paths(_Full, _TEXT_HOOKS), *key_paths(_Single, _TEXT_HOOKS)]))
 
 
-FormatName = NewType("FormatName", str)
-KindName = NewType("KindName", str)
-
-
-def _format_name(text: str) -> FormatName:
-    from adapters.sources.formats import FORMATS
-
-    return FormatName(_one_of(FORMATS, text))
+_FormatName = NewType("_FormatName", str)
+_KindName = NewType("_KindName", str)
 
 
 def _one_of(names: Iterable[str], text: str) -> str:
@@ -192,8 +186,8 @@ _TEXT_HOOKS: TextHooks = {
     SourceName: source_name,
     RegistryName: registry_name,
     NamePattern: NamePattern,
-    FormatName: _format_name,
-    KindName: partial(_one_of, _KINDS),
+    _FormatName: partial(_one_of, FORMATS),
+    _KindName: partial(_one_of, _KINDS),
 }
 
 
@@ -229,14 +223,14 @@ def _source_class(class_name: str, **fields: Any) -> type:
         kind.name: attrs.field(type=kind.settings, default=None) for kind in SOURCES
     }
     shared: dict[str, Any] = {
-        "format": attrs.field(type=FormatName, default=None),
+        "format": attrs.field(type=_FormatName, default=None),
         "allow_empty": attrs.field(type=bool, default=False),
         "max_removal": attrs.field(type=float, default=0.5, validator=_is_ratio),
     }
     return attrs.make_class(class_name, {**fields, **kinds, **shared}, frozen=True, kw_only=True)
 
 
-_SingleSource: Any = _source_class("_SingleSource", type=attrs.field(type=KindName))
+_SingleSource: Any = _source_class("_SingleSource", type=attrs.field(type=_KindName))
 _ListedSource: Any = _source_class(
     "_ListedSource",
     name=attrs.field(type=SourceName),

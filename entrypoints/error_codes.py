@@ -18,7 +18,9 @@ class ErrorCode:
 FAILED, USAGE = 1, 2
 
 ERROR_CODES: Mapping[type[errors.AnnalsError], ErrorCode] = {
+    errors.MalformedQueryError: ErrorCode(400, USAGE),
     errors.InvalidQueryError: ErrorCode(422, USAGE),
+    errors.BodyTooLargeError: ErrorCode(413, USAGE),
     errors.InvalidInputError: ErrorCode(400, USAGE),
     errors.NotFoundError: ErrorCode(404, FAILED),
     errors.NotSupportedError: ErrorCode(501, FAILED),

@@ -47,19 +47,20 @@ class FileSource:
         Raises:
             SourceError: there is no such file, it may not be read, is no file, or is too large.
         """
-        content = await to_thread.run_sync(self._read)
-        revision = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        content, revision = await to_thread.run_sync(self._read_and_digest)
         if revision == known_revision:
             return Unchanged()
         return Fetched(revision=revision, payloads=_only(content))
 
+    def _read_and_digest(self) -> tuple[bytes, str]:
+        content = self._read()
+        return content, f"sha256:{hashlib.sha256(content).hexdigest()}"
+
     def _read(self) -> bytes:
         path = self.settings.path
         try:
-            # Without O_NONBLOCK, opening a FIFO waits for somebody to write into it.
-            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            with os.fdopen(descriptor, "rb") as file:
-                self._check(os.fstat(descriptor))
+            with open(path, "rb", opener=_open_at_once) as file:
+                self._check(os.fstat(file.fileno()))
                 content = file.read(self.max_bytes + 1)
         except OSError as error:
             raise _unreadable(path, error) from error
@@ -69,10 +70,7 @@ class FileSource:
 
     def _check(self, status: os.stat_result) -> None:
         if not stat.S_ISREG(status.st_mode):
-            kind = "a directory" if stat.S_ISDIR(status.st_mode) else "not a regular file"
-            raise SourceContentError(
-                f"{self.settings.path} is {kind}: let `path` name the registry file itself"
-            )
+            raise _not_a_file(self.settings.path)
         if status.st_size > self.max_bytes:
             raise self._too_large()
 
@@ -83,8 +81,19 @@ class FileSource:
         )
 
 
+def _open_at_once(path: str, flags: int) -> int:
+    # Without O_NONBLOCK, opening a FIFO waits for somebody to write into it.
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
 async def _only(content: bytes) -> AsyncIterator[bytes]:
     yield content
+
+
+def _not_a_file(path: str) -> SourceContentError:
+    return SourceContentError(
+        f"{path} is a directory or a device: let `path` name the registry file itself"
+    )
 
 
 def _unreadable(path: str, error: OSError) -> SourceError:
@@ -93,6 +102,8 @@ def _unreadable(path: str, error: OSError) -> SourceError:
             return SourceUnreachableError(
                 f"{path} does not exist: check `path`, and that its volume is mounted"
             )
+        case IsADirectoryError():
+            return _not_a_file(path)
         case PermissionError():
             return SourceAccessError(
                 f"{path} may not be read by the user that runs this process (uid {os.geteuid()}):"

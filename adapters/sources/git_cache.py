@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from traceback import clear_frames
 
 import pygit2
 from pygit2.enums import FileMode, RepositoryOpenFlag
@@ -33,6 +34,17 @@ def read_registry(source: GitSource, known_revision: str | None) -> FetchResult:
     Raises:
         SourceError: the repository, the ref or the path cannot be read.
     """
+    try:
+        return _read_in_turn(source, known_revision)
+    except BaseException as error:
+        # Frames hold the connection: it would be closed where the error is dropped, which is on
+        # the event loop.
+        for raised in (error, error.__cause__):
+            clear_frames(raised.__traceback__ if raised else None)
+        raise
+
+
+def _read_in_turn(source: GitSource, known_revision: str | None) -> FetchResult:
     digest = hashlib.sha256(source.settings.repository.encode()).hexdigest()
     directory = source.cache_dir / f"git-{digest[:16]}"
     try:
@@ -56,26 +68,43 @@ def _exclusive(lock: Path) -> Iterator[None]:
 
 def _read_or_rebuild(source: GitSource, directory: Path, known_revision: str | None) -> FetchResult:
     try:
-        return _read(source, _open(directory), known_revision)
+        with _opened(directory) as repo:
+            return _read(source, repo, known_revision)
     except pygit2.GitError:
         # What libgit2 stumbles over is most often a damaged cache, and a cache is worth nothing.
         shutil.rmtree(directory)
     try:
-        return _read(source, _open(directory), known_revision)
+        with _opened(directory) as repo:
+            return _read(source, repo, known_revision)
     except pygit2.GitError as error:
         raise source_error(source.settings, error) from error
 
 
-def _open(directory: Path) -> pygit2.Repository:
-    # Every fetch adds a pack, and libgit2 cannot join them.
-    if len(list(directory.glob("objects/pack/*.pack"))) > _MAX_PACKS:
-        shutil.rmtree(directory)
+@contextmanager
+def _opened(directory: Path) -> Iterator[pygit2.Repository]:
+    _tidy(directory)
     if directory.exists():
         repo = pygit2.Repository(directory, RepositoryOpenFlag.NO_SEARCH)
     else:
         repo = pygit2.init_repository(directory, bare=True)
-    repo.config["http.followRedirects"] = False
-    return repo
+    try:
+        repo.config["http.followRedirects"] = False
+        if any(ref.target not in repo for ref in repo.references.iterator()):
+            raise pygit2.GitError("the cache has lost objects, and would not fetch them again")
+        yield repo
+    finally:
+        # A repository refers to itself: it would keep its packs open until a garbage collection.
+        repo.free()
+
+
+def _tidy(directory: Path) -> None:
+    packs = directory / "objects" / "pack"
+    # What a killed process was receiving stays behind.
+    for unfinished in packs.glob("pack_git2_*"):
+        unfinished.unlink()
+    # Every fetch adds a pack, and libgit2 cannot join them.
+    if len(list(packs.glob("*.pack"))) > _MAX_PACKS:
+        shutil.rmtree(directory)
 
 
 def _read(source: GitSource, repo: pygit2.Repository, known_revision: str | None) -> FetchResult:

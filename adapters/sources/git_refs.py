@@ -52,12 +52,12 @@ def choose_target(settings: GitSettings, advertised: Advertised) -> Target:
 def _named(
     settings: GitSettings, advertised: Advertised, kind: str, prefix: str, name: str
 ) -> Target:
-    ref = prefix + name
-    if ref not in advertised.refs:
-        existing = _names(advertised, prefix)
+    existing = _names(advertised, prefix)
+    if name not in existing:
         raise SourceContentError(
             f"{settings.repository} has no {kind} {name!r}. {nearest(name, existing)}"
         )
+    ref = prefix + name
     commit = advertised.refs.get(f"{ref}^{{}}", advertised.refs[ref])
     return Target(ref=ref, commit=commit, label=f"{kind} {name}")
 

@@ -158,10 +158,12 @@ class RemoteCallbacks(pygit2.RemoteCallbacks):
         user = username_from_url or "git"
         if self._settings.is_ssh and not allowed_types & CredentialType.SSH_KEY:
             return pygit2.Username(user)
+        own = self._keypair(user) if self._settings.is_ssh else self._user_pass(url, allowed_types)
         if self._offered:
-            raise self._refused(f"refuses the credentials: renew what {self._setting} names")
+            setting = "sshKeyFile" if self._settings.is_ssh else "tokenFile"
+            raise self._refused(f"refuses the credentials: renew what {setting} names")
         self._offered = True
-        return self._keypair(user) if self._settings.is_ssh else self._user_pass(url, allowed_types)
+        return own
 
     def transfer_progress(self, stats: pygit2.remotes.TransferProgress) -> None:
         """Stop when the sync was cancelled, or when too much has been received."""
@@ -189,10 +191,6 @@ class RemoteCallbacks(pygit2.RemoteCallbacks):
         if not allowed_types & CredentialType.USERPASS_PLAINTEXT:
             raise self._refused("takes no token: use an address that does, or ssh")
         return pygit2.UserPass(self._settings.token_user, self._token)
-
-    @property
-    def _setting(self) -> str:
-        return "sshKeyFile" if self._settings.is_ssh else "tokenFile"
 
     def _refused(self, what: str) -> SourceAccessError:
         return SourceAccessError(f"{self._settings.repository} {what}")

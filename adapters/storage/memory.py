@@ -124,7 +124,7 @@ class MemoryStorage:
         self._rows.pop(view, None)
 
     async def self_check(self) -> Sequence[Damage]:
-        return ()
+        return []
 
     async def close(self) -> None:
         pass

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import aiosqlite
 import anyio
+import anyio.to_thread
 
 from domain.errors import CorruptLogError, StorageUnavailableError
 
@@ -15,12 +16,15 @@ SCHEMA = Path(__file__).with_name("schema.sql")
 _APPLICATION_ID = 0x416E6E6C  # "Annl": `file` and SQLite itself can tell what this is
 _SCHEMA_VERSION = 1
 
+_BUSY_SECONDS = 5
+_RETRY_SECONDS = 0.02
+
 # `recursive_triggers`, because without it REPLACE INTO walks past the append-only triggers.
 _PRAGMAS = (
     "synchronous=FULL",
     "foreign_keys=ON",
     "recursive_triggers=ON",
-    "busy_timeout=5000",
+    f"busy_timeout={_BUSY_SECONDS * 1000}",
 )
 
 
@@ -43,10 +47,10 @@ class SqliteDatabase:
             StorageUnavailableError: it cannot be, or it is of another program or release.
         """
         with translated(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            await anyio.to_thread.run_sync(_make_file, path)
             writer = await _connect(path)
             try:
-                await _make_schema(writer, path)
+                await _prepare(writer, path)
                 reader = await _connect(path, "query_only=ON")
             except BaseException:
                 await writer.close()
@@ -57,9 +61,8 @@ class SqliteDatabase:
     async def transaction(self) -> AsyncIterator[aiosqlite.Connection]:
         """Write all or nothing.
 
-        Shielded: a COMMIT that is cancelled while it waits may have been made all the same.
-        Cancelling the task itself passes the shield: what then became of the transaction is
-        for the caller to find out.
+        Shielded once it has begun: a COMMIT that is cancelled while it waits may have been made
+        all the same. `asyncio.Task.cancel` passes the shield; what it cuts short is rolled back.
         """
         async with self._writing:
             with translated(self.path), anyio.CancelScope(shield=True):
@@ -85,21 +88,50 @@ class SqliteDatabase:
                 await self._writer.close()
 
 
+def _make_file(path: Path) -> None:
+    """By SQLite, as any other close of the file would take away its locks in this process.
+
+    aiosqlite does not await the end of its thread where it cannot connect: now it can.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sqlite3.connect(path).close()
+
+
 async def _connect(path: Path, *pragmas: str) -> aiosqlite.Connection:
     connection = await aiosqlite.connect(path, isolation_level=None)
     # A damaged text must reach the verifier, which names it, instead of failing the read.
     connection.text_factory = lambda raw: raw.decode(errors="replace")
     try:
         for pragma in (*_PRAGMAS, *pragmas):
-            await connection.execute(f"PRAGMA {pragma}")
+            await connection.execute_fetchall(f"PRAGMA {pragma}")
     except BaseException:
         await connection.close()
         raise
     return connection
 
 
+async def _prepare(connection: aiosqlite.Connection, path: Path) -> None:
+    """Bring the file into WAL mode, which lasts, after a look at whose it is.
+
+    Where others do so at the same moment, SQLite fails at once and minds no `busy_timeout`.
+    """
+    deadline = anyio.current_time() + _BUSY_SECONDS
+    while True:
+        try:
+            new = await _is_new(connection, path)
+            # All of its answer is fetched, because until then it holds its lock.
+            await connection.execute_fetchall("PRAGMA journal_mode=WAL")
+            if new:
+                await _make_schema(connection, path)
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or anyio.current_time() > deadline:
+                raise
+        await anyio.sleep(_RETRY_SECONDS)
+
+
 async def _make_schema(connection: aiosqlite.Connection, path: Path) -> None:
-    await connection.execute("BEGIN EXCLUSIVE")
+    await connection.execute("BEGIN IMMEDIATE")
     try:
         if await _is_new(connection, path):
             for statement in _statements(SCHEMA.read_text(encoding="utf-8")):
@@ -113,9 +145,11 @@ async def _make_schema(connection: aiosqlite.Connection, path: Path) -> None:
 
 
 async def _is_new(connection: aiosqlite.Connection, path: Path) -> bool:
-    ((application_id,),) = await connection.execute_fetchall("PRAGMA application_id")
-    ((version,),) = await connection.execute_fetchall("PRAGMA user_version")
-    ((tables,),) = await connection.execute_fetchall("SELECT count(*) FROM sqlite_master")
+    # One statement, so that a file that somebody else makes meanwhile is not seen half made.
+    ((application_id, version, tables),) = await connection.execute_fetchall(
+        "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_master)"
+        " FROM pragma_application_id, pragma_user_version"
+    )
     if tables and application_id != _APPLICATION_ID:
         raise StorageUnavailableError(f"{path} is a database of another program: choose another")
     if version > _SCHEMA_VERSION:

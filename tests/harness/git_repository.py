@@ -24,9 +24,7 @@ class GitRepository:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._commits = 0
-        subprocess.run(
-            ["git", "init", "-q", "-b", "main", str(path)], check=True, env=ISOLATED
-        )
+        subprocess.run(["git", "init", "-q", "-b", "main", str(path)], check=True, env=ISOLATED)
 
     def git(self, *arguments: str) -> str:
         """What a git command in this repository prints."""

@@ -56,20 +56,23 @@ json_values = st.recursive(
 
 json_objects = st.dictionaries(unicode_text, json_values, max_size=4)
 
-entry_keys = st.builds(
-    EntryKey,
-    st.sampled_from([EntryKind.SERVER, EntryKind.SERVER, EntryKind.SKILL]),
-    st.sampled_from(NAMES),
-    st.sampled_from(VERSIONS),
-)
-
-_maybe_instant = (None, FIRST_COMMIT - timedelta(days=1), FIRST_COMMIT - timedelta(days=2))
-lifecycles = st.sampled_from(
+entry_keys = st.sampled_from(
     [
-        Lifecycle(status=status, status_message=message, status_changed_at=at, published_at=at)
-        for status, message, at in itertools.product(Status, (None, "moved"), _maybe_instant)
+        EntryKey(kind, name, version)
+        for kind, name, version in itertools.product(
+            [EntryKind.SERVER, EntryKind.SKILL], NAMES, VERSIONS
+        )
     ]
 )
+
+LIFECYCLES = [
+    Lifecycle(),
+    Lifecycle(published_at=FIRST_COMMIT - timedelta(days=1)),
+    Lifecycle(published_at=FIRST_COMMIT - timedelta(days=2)),
+    Lifecycle(status=Status.DEPRECATED, status_message="moved"),
+    Lifecycle(status=Status.DEPRECATED, status_changed_at=FIRST_COMMIT - timedelta(days=1)),
+    Lifecycle(status=Status.DELETED),
+]
 
 
 def document(key: EntryKey, variant: int) -> dict[str, Any]:
@@ -89,25 +92,35 @@ def document(key: EntryKey, variant: int) -> dict[str, Any]:
     }
 
 
+@functools.cache
+def entry_of(key: EntryKey, variant: int, lifecycle: Lifecycle) -> Entry:
+    """An entry of that key with one of sixteen documents."""
+    return make_entry(key.kind, document(key, variant), lifecycle)
+
+
 def entries(keys: st.SearchStrategy[EntryKey] = entry_keys) -> st.SearchStrategy[Entry]:
     """Entries of some of the keys: few documents and lifecycles, so that the same come back."""
-    return st.builds(
-        lambda key, variant, lifecycle: make_entry(key.kind, document(key, variant), lifecycle),
-        keys,
-        st.integers(0, 15),
-        lifecycles,
-    )
+    return st.builds(entry_of, keys, st.integers(0, 15), st.sampled_from(LIFECYCLES))
+
+
+_ABSENT, _FILTERED, _PLAIN = "absent", "filtered", (0, LIFECYCLES[0])
+_states = st.sampled_from(
+    [*[_ABSENT] * 5, *[_FILTERED] * 2, *[_PLAIN] * 5, *itertools.product(range(4), LIFECYCLES)]
+)
 
 
 @st.composite
-def offers(draw: st.DrawFn, keys: st.SearchStrategy[EntryKey] = entry_keys) -> Offer:
-    """What a source offers at one time; what is kept is never filtered too."""
-    entry_lists = st.lists(entries(keys), unique_by=lambda entry: entry.key, max_size=6)
-    kept = {entry.key: entry for entry in draw(entry_lists)}
+def offers(draw: st.DrawFn, keys: Sequence[EntryKey]) -> Offer:
+    """What a source may offer of those keys at one time."""
+    states = dict(zip(keys, draw(st.tuples(*[_states] * len(keys))), strict=True))
     return Offer(
-        kept=kept,
-        filtered=draw(st.frozensets(keys, max_size=2)) - kept.keys(),
-        doubtful=draw(st.frozensets(keys.map(lambda key: key.name), max_size=1)),
+        kept={
+            key: entry_of(key, *state) for key, state in states.items() if isinstance(state, tuple)
+        },
+        filtered=frozenset(key for key, state in states.items() if state == _FILTERED),
+        doubtful=draw(
+            st.sampled_from([frozenset[str]()] * 3 + [frozenset({key.name}) for key in keys])
+        ),
     )
 
 
@@ -115,7 +128,7 @@ def offers(draw: st.DrawFn, keys: st.SearchStrategy[EntryKey] = entry_keys) -> O
 def histories(draw: st.DrawFn) -> Sequence[Offer]:
     """What a source offered, sync by sync: the same few keys come, change, go and come back."""
     keys = draw(st.lists(entry_keys, unique=True, min_size=1, max_size=6))
-    return draw(st.lists(offers(st.sampled_from(keys)), min_size=1, max_size=6))
+    return draw(st.lists(offers(keys), min_size=1, max_size=6))
 
 
 def offered_after(known: Mapping[EntryKey, Entry], offer: Offer) -> Mapping[EntryKey, Entry]:

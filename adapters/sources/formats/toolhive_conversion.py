@@ -118,7 +118,7 @@ def _in_package(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _of_package(package: Mapping[str, Any]) -> dict[str, Any]:
-    transport = package["transport"]
+    transport = package.get("transport", {"type": "stdio"})
     port = _PORT.match(transport.get("url", ""))
     return {
         "image": _image(package),

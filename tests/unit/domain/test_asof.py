@@ -58,7 +58,7 @@ def test_moments_are_times_dates_or_positions(text: str, moment: AsOf) -> None:
 )
 def test_anything_else_is_refused_with_what_was_expected(text: str) -> None:
     """A naive time, a number alone, no such day: the message shows all three spellings."""
-    with pytest.raises(InvalidAsOfError, match="with an offset .* a date .* or a position") as it:
+    with pytest.raises(InvalidAsOfError, match=r"an offset .* a date .* or a position") as it:
         parse_as_of(text)
     assert repr(text) in str(it.value)
 

@@ -53,6 +53,8 @@ def test_the_bytes_are_those_of_another_implementation(value: Any) -> None:
 @given(st.floats(allow_nan=False, allow_infinity=False))
 @example(1e21)
 @example(1e-7)
+@example(1.5e300)
+@example(-1.5e-300)
 @example(-0.0)
 def test_floats_are_written_as_ecmascript_writes_them(value: float) -> None:
     """Every finite double has the text of another implementation, and reads back as itself."""

@@ -114,10 +114,11 @@ def _toolhive(image: str, **extension: Any) -> dict[str, Any]:
 
 @st.composite
 def revisions(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Two documents that have something in common."""
-    common, old, new = draw(json_objects), draw(json_objects), draw(json_objects)
-    inner = {"both": {**old, **common}}, {"both": {**common, **new}}
-    return draw(st.sampled_from([(old, new), (common, {**common, **new}), inner]))
+    """Two documents that have something in common, or all."""
+    common, old, new = draw(st.tuples(json_objects, json_objects, json_objects))
+    if draw(st.booleans()):
+        return {**old, **common}, {**common, **new}
+    return {"inner": {**common, **old}}, {"inner": {**old, **common}}
 
 
 @pytest.mark.parametrize(("path", "meaning"), MEMBERS)

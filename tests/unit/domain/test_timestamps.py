@@ -82,6 +82,7 @@ def test_every_spelling_of_rfc_3339_is_read(text: str) -> None:
 def test_fractions_are_cut_and_never_rounded() -> None:
     """A fraction of any length is read; one that would round up is cut off."""
     assert from_rfc_3339("2026-11-22T09:30:00.5Z").microsecond == 500_000
+    assert from_rfc_3339("2026-11-22T09:30:00.123456789012Z").microsecond == 123_456
     assert from_rfc_3339("2026-11-22T09:30:00.9999999Z").microsecond == 999_999
 
 

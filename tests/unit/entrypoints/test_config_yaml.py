@@ -236,7 +236,7 @@ def test_missing_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", [".", "a\0b"])
 def test_unreadable_path(tmp_path: Path, name: str) -> None:
     """A directory, or a path that no system takes, is told in the same way."""
-    with pytest.raises(ConfigError, match="cannot be read: .*: check the path"):
+    with pytest.raises(ConfigError, match=r"cannot be read: .*: check the path"):
         read_yaml(tmp_path / name)
 
 

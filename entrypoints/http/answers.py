@@ -1,0 +1,77 @@
+"""Successes as answers: bodies, and what lets clients and caches ask again for next to nothing."""
+
+import json
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from application.registry_version import RegistryVersion
+from domain.timestamps import to_micros
+from entrypoints.http.services import Services
+
+JSON = "application/json"
+
+# A sync can change any answer at any moment, and pages of a walk must fit each other. Asking
+# again costs a 304, which is cheaper than explaining a stale page.
+_CACHE_CONTROL = "public, max-age=0, must-revalidate"
+
+
+def json_answer(value: Any, status: int = 200) -> Response:
+    """An answer that no cache may keep."""
+    return passing_answer(encode(value), JSON, status)
+
+
+def passing_answer(body: str | bytes, media_type: str, status: int = 200) -> Response:
+    """An answer of any type that no cache may keep."""
+    return Response(body, status, {"Cache-Control": "no-store"}, media_type=media_type)
+
+
+def encode(value: Any) -> bytes:
+    """Compact JSON, in ASCII so that a lone surrogate in somebody's document does no harm."""
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def entity_tag(services: Services, registry: RegistryVersion, variant: str) -> str:
+    """A strong entity tag (RFC 9110 section 8.8.3), for all paths of a registry in one variant.
+
+    An answer follows from its URL, the registry version and the release that renders it. The
+    time of the last change tells one log from another that has come as far.
+    """
+    version = services.release["version"]
+    changed = to_micros(registry.changed_at)
+    return f'"{registry.definition.name}-{registry.position}-{changed:x}-{version}-{variant}"'
+
+
+async def answer_from(
+    services: Services,
+    request: Request,
+    registry: RegistryVersion,
+    render: Callable[[], Awaitable[bytes]],
+    variant: str = "official",
+    keep_as: Hashable = None,
+) -> Response:
+    """What *render* makes of a registry version, or 304 where the client has it already.
+
+    With *keep_as* the body is kept for others who ask for the same of this registry version.
+    """
+    tag = entity_tag(services, registry, variant)
+    headers = {
+        "ETag": tag,
+        "Registry-Position": str(registry.position),
+        "Cache-Control": _CACHE_CONTROL,
+    }
+    if _is_known(request, tag):
+        return Response(status_code=304, headers=headers)
+    made = render() if keep_as is None else services.kept.get((tag, keep_as), render)
+    return Response(await made, headers=headers, media_type=JSON)
+
+
+def _is_known(request: Request, tag: str) -> bool:
+    """Whether If-None-Match (RFC 9110 section 13.1.2) names *tag*; it compares weakly."""
+    for header in request.headers.getlist("if-none-match"):
+        known = [part.strip().removeprefix("W/") for part in header.split(",")]
+        if tag in known or known == ["*"]:
+            return True
+    return False

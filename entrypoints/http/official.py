@@ -1,0 +1,202 @@
+"""The official MCP Registry API (spec sections 1 to 4): what it reads."""
+
+from functools import partial
+
+import anyio.to_thread
+from starlette.requests import Request
+from starlette.responses import Response
+
+from application.cursor import ListFilters, encode_cursor
+from application.queries import LATEST, Page, server_version, versions_of
+from application.queries import list_servers as find_servers
+from application.registry_version import RegistryVersion
+from application.rendering import server_list, server_response
+from domain.errors import NotSupportedError
+from entrypoints.http.answers import answer_from, json_answer
+from entrypoints.http.endpoint import Endpoint, in_every_registry
+from entrypoints.http.parameters import (
+    CURSOR,
+    INCLUDE_DELETED,
+    LIMIT,
+    SEARCH,
+    UPDATED_SINCE,
+    VERSION,
+    ListQuery,
+    include_deleted,
+    list_query,
+)
+from entrypoints.http.services import Services, asked_registry
+from entrypoints.http.validation import validate
+
+GROUP = "official"
+_BASES = in_every_registry("/v0.1", "/v0", "")
+
+
+async def list_servers(services: Services, request: Request) -> Response:
+    registry = await asked_registry(services, request)
+    query = list_query(request)
+    render = partial(_page, services, registry, query)
+    return await answer_from(services, request, registry, render, keep_as=query)
+
+
+async def list_versions(services: Services, request: Request) -> Response:
+    registry = await asked_registry(services, request)
+    name = request.path_params["serverName"]
+    found = versions_of(registry, name, include_deleted=include_deleted(request))
+    page = Page(found, None)
+    return await answer_from(services, request, registry, partial(_rendered, services, page))
+
+
+async def get_version(services: Services, request: Request) -> Response:
+    registry = await asked_registry(services, request)
+    served = server_version(
+        registry,
+        request.path_params["serverName"],
+        request.path_params.get("version", LATEST),
+        include_deleted=include_deleted(request),
+    )
+
+    async def render() -> bytes:
+        (document,) = await services.documents.bodies([served])
+        return server_response(served, document)
+
+    return await answer_from(services, request, registry, render)
+
+
+async def refuse_to_publish(services: Services, request: Request) -> Response:
+    await asked_registry(services, request)
+    raise NotSupportedError(
+        "This registry is fed from its sources: change the server there, and the next sync "
+        "brings it here"
+    )
+
+
+async def health(services: Services, request: Request) -> Response:
+    await asked_registry(services, request)
+    return json_answer({"status": "ok"})
+
+
+async def ping(services: Services, request: Request) -> Response:
+    await asked_registry(services, request)
+    return json_answer({"pong": True})
+
+
+async def version(services: Services, request: Request) -> Response:
+    await asked_registry(services, request)
+    release = services.release
+    return json_answer(
+        {
+            "version": release["version"],
+            "git_commit": release["commit"],
+            "build_time": release["build_date"],
+        }
+    )
+
+
+async def _page(services: Services, registry: RegistryVersion, query: ListQuery) -> bytes:
+    filters = query.filters
+    texts = await services.documents.texts(registry) if filters.search else {}
+    find = partial(
+        find_servers, registry, filters, after=query.after, limit=query.limit, texts=texts
+    )
+    page = await anyio.to_thread.run_sync(find) if _reads_far(filters) else find()
+    return await _rendered(services, page)
+
+
+def _reads_far(filters: ListFilters) -> bool:
+    """Whether a page may lie anywhere in the list: finding it must not hold up other requests."""
+    return bool(filters.search or filters.updated_since or filters.version not in (None, LATEST))
+
+
+async def _rendered(services: Services, page: Page) -> bytes:
+    documents = await services.documents.bodies(page.servers)
+    responses = [server_response(*pair) for pair in zip(page.servers, documents, strict=True)]
+    return server_list(responses, encode_cursor(page.next_cursor) if page.next_cursor else None)
+
+
+_endpoint = partial(Endpoint, bases=_BASES, group=GROUP)
+_operation = partial(Endpoint, bases=in_every_registry("/v0.1", "/v0"), group=GROUP, errors=(404,))
+_refused = partial(_endpoint, handler=refuse_to_publish, errors=(404, 501))
+
+ENDPOINTS = (
+    _endpoint(
+        path="/servers",
+        handler=list_servers,
+        summary="List servers, in the order of name and version, page by page.",
+        query=(CURSOR, LIMIT, SEARCH, UPDATED_SINCE, VERSION, INCLUDE_DELETED),
+        answer="ServerList",
+        errors=(400, 404, 422),
+    ),
+    _endpoint(
+        path="/servers/{serverName}/versions/{version}",
+        handler=get_version,
+        summary="One version of a server; `latest` is the latest that is not deleted.",
+        query=(INCLUDE_DELETED,),
+        answer="ServerResponse",
+        errors=(400, 404, 422),
+    ),
+    _endpoint(
+        path="/servers/{serverName}/versions",
+        handler=list_versions,
+        summary="All versions of a server, the newest publication first.",
+        query=(INCLUDE_DELETED,),
+        answer="ServerList",
+        errors=(400, 404, 422),
+    ),
+    _endpoint(
+        path="/servers/{serverName}",
+        handler=get_version,
+        summary="The latest version of a server, as older clients ask for it.",
+        query=(INCLUDE_DELETED,),
+        answer="ServerResponse",
+        errors=(400, 404, 422),
+    ),
+    _endpoint(
+        method="POST",
+        path="/validate",
+        handler=validate,
+        summary="Find every problem of a server.json without publishing it.",
+        body="Anything",
+        answer="Validation",
+        errors=(404, 413),
+    ),
+    _operation(
+        path="/health",
+        handler=health,
+        summary="Whether the registry answers at all.",
+        answer="OfficialHealth",
+    ),
+    _operation(
+        path="/ping",
+        handler=ping,
+        summary="The same in another shape.",
+        answer="Pong",
+    ),
+    _operation(
+        path="/version",
+        handler=version,
+        summary="Which release this is.",
+        answer="OfficialVersion",
+    ),
+    _refused(method="POST", path="/publish", summary="Publish a version: not offered."),
+    _refused(
+        method="PUT",
+        path="/servers/{serverName}/versions/{version}",
+        summary="Edit a version: not offered.",
+    ),
+    _refused(
+        method="DELETE",
+        path="/servers/{serverName}/versions/{version}",
+        summary="Delete a version: not offered.",
+    ),
+    _refused(
+        method="PATCH",
+        path="/servers/{serverName}/versions/{version}/status",
+        summary="Set the status of a version: not offered.",
+    ),
+    _refused(
+        method="PATCH",
+        path="/servers/{serverName}/status",
+        summary="Set the status of all versions: not offered.",
+    ),
+)

@@ -1,0 +1,38 @@
+"""What the endpoints answer from: plain collaborators, put together elsewhere."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import attrs
+from starlette.requests import Request
+
+from application.documents import Documents
+from application.registries import Registries
+from application.registry_version import RegistryVersion
+from entrypoints.http.kept_answers import KeptAnswers
+
+ToToolhive: TypeAlias = Callable[[Mapping[str, Any]], tuple[str, str, dict[str, Any]]]
+
+
+@attrs.frozen(kw_only=True)
+class Services:
+    """`to_toolhive` makes section, key and entry of a server.json. `readiness` tells why
+    requests should go elsewhere, None when they should not. `release` has `version`, `commit`,
+    `build_date`, `python_version` and `platform`.
+    """
+
+    registries: Registries
+    documents: Documents
+    to_toolhive: ToToolhive
+    readiness: Callable[[], str | None]
+    release: Mapping[str, str]
+    kept: KeptAnswers = attrs.field(factory=KeptAnswers)
+
+
+async def asked_registry(services: Services, request: Request) -> RegistryVersion:
+    """The registry that the path names, else the default one.
+
+    Raises:
+        RegistryNotFoundError
+    """
+    return await services.registries.current(request.path_params.get("registryName"))

@@ -1,0 +1,238 @@
+"""ToolHive's own API (spec section 6): the latest version of every server, under its short key."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+import anyio.to_thread
+from starlette.requests import Request
+from starlette.responses import Response
+
+from application.queries import LATEST, live_servers, server_version
+from application.registry_version import RegistryVersion
+from domain.composition import RegistryEntry
+from domain.entry import TOOLHIVE_META
+from domain.errors import ServerNotFoundError
+from domain.timestamps import to_rfc_3339
+from entrypoints.http.answers import answer_from, encode
+from entrypoints.http.endpoint import Endpoint, in_every_registry
+from entrypoints.http.official import refuse_to_publish
+from entrypoints.http.parameters import FORMAT, wants_upstream
+from entrypoints.http.services import Services, ToToolhive, asked_registry
+
+GROUP = "toolhive"
+_BASES = in_every_registry("/api/v0")
+_FORMAT_VERSION = "1.0.0"
+
+T = TypeVar("T")
+
+
+async def info(services: Services, request: Request) -> Response:
+    registry = await asked_registry(services, request)
+    wants_upstream(request)
+
+    async def render() -> bytes:
+        return encode(
+            {
+                "version": _FORMAT_VERSION,
+                "last_updated": to_rfc_3339(registry.changed_at),
+                "source": ",".join(registry.definition.sources),
+                "total_servers": len(await _latest(registry)),
+            }
+        )
+
+    return await answer_from(services, request, registry, render, GROUP, keep_as="info")
+
+
+async def list_servers(services: Services, request: Request) -> Response:
+    registry = await asked_registry(services, request)
+    upstream = wants_upstream(request)
+    render = partial(_upstream_list if upstream else _toolhive_list, services, registry)
+    return await answer_from(
+        services, request, registry, render, _variant(upstream=upstream), keep_as="list"
+    )
+
+
+async def get_server(services: Services, request: Request) -> Response:
+    registry = await asked_registry(services, request)
+    upstream = wants_upstream(request)
+    served = _named(registry, request.path_params["name"])
+
+    async def render() -> bytes:
+        (document,) = await services.documents.bodies([served])
+        return document if upstream else encode(_detail(services.to_toolhive, document))
+
+    return await answer_from(services, request, registry, render, _variant(upstream=upstream))
+
+
+async def list_deployed(services: Services, request: Request) -> Response:
+    """Without a cluster nothing is deployed."""
+    registry = await asked_registry(services, request)
+
+    async def render() -> bytes:
+        return b"[]"
+
+    return await answer_from(services, request, registry, render, GROUP)
+
+
+def _variant(*, upstream: bool) -> str:
+    return "upstream" if upstream else GROUP
+
+
+async def _upstream_list(services: Services, registry: RegistryVersion) -> bytes:
+    documents = await services.documents.bodies(await _latest(registry))
+    return b'{"servers":[%b],"total":%d}' % (b",".join(documents), len(documents))
+
+
+async def _toolhive_list(services: Services, registry: RegistryVersion) -> bytes:
+    documents = await services.documents.bodies(await _latest(registry))
+    return await anyio.to_thread.run_sync(_summaries, services.to_toolhive, documents)
+
+
+async def _latest(registry: RegistryVersion) -> Sequence[RegistryEntry]:
+    """The servers to show: a long way through a large registry, so beside other requests."""
+    live = await anyio.to_thread.run_sync(live_servers, registry)
+    return [served for served in live if served.entry.is_latest]
+
+
+def _named(registry: RegistryVersion, name: str) -> RegistryEntry:
+    """A server by its full name, or by the key that ToolHive's files have for it."""
+    try:
+        return server_version(registry, name, LATEST, include_deleted=False)
+    except ServerNotFoundError:
+        full_name = f"{TOOLHIVE_META}/{name}"
+        return server_version(registry, full_name, LATEST, include_deleted=False)
+
+
+def _summaries(to_toolhive: ToToolhive, documents: Iterable[bytes]) -> bytes:
+    servers = [_summary(*to_toolhive(json.loads(document))[1:]) for document in documents]
+    return encode({"servers": servers, "total": len(servers)})
+
+
+def _summary(key: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {**_head(key, entry), "tools_count": len(_read(entry, "tools", []))}
+
+
+def _head(key: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+    """What both views begin with."""
+    members = ("description", "tier", "status", "transport")
+    return {"name": key, **{member: _read(entry, member, "") for member in members}}
+
+
+def _detail(to_toolhive: ToToolhive, document: bytes) -> dict[str, Any]:
+    section, key, entry = to_toolhive(json.loads(document))
+    permissions: dict[str, Any] = _read(entry, "permissions", {})
+    optional = {
+        "env_vars": _env_vars(entry),
+        "permissions": {"profile": permissions} if permissions else {},
+        "metadata": _metadata(section, entry),
+        "repository_url": _read(entry, "repository_url", ""),
+        "tags": _read(entry, "tags", []),
+        "args": _read(entry, "args", []),
+        "volumes": _read(entry, "volumes", {}),
+        "image": _read(entry, "image", ""),
+    }
+    return {
+        **_head(key, entry),
+        "tools": _read(entry, "tools", []),
+        **{member: value for member, value in optional.items() if value},
+    }
+
+
+def _env_vars(entry: Mapping[str, Any]) -> list[dict[str, Any]]:
+    kept = ("name", "description", "required", "default", "secret")
+    variables: list[Any] = _read(entry, "env_vars", [])
+    return [
+        {
+            "description": "",
+            "required": False,
+            **{member: variable[member] for member in kept if member in variable},
+        }
+        for variable in variables
+        if isinstance(variable, dict) and "name" in variable
+    ]
+
+
+def _metadata(section: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+    members = ("url",) if section == "remote_servers" else ("target_port", "docker_tags")
+    known = {
+        **_read(entry, "metadata", {}),
+        **_read(entry, "custom_metadata", {}),
+        **{member: entry[member] for member in members if member in entry},
+    }
+    if section == "remote_servers":
+        known["headers_count"] = len(_read(entry, "headers", []))
+        known["oauth_enabled"] = bool(entry.get("oauth_config"))
+    return known
+
+
+def _read(entry: Mapping[str, Any], member: str, default: T) -> T:
+    """A member where it has the type of *default*: anybody may have written anything into it."""
+    value = entry.get(member)
+    return value if isinstance(value, type(default)) else default
+
+
+_endpoint = partial(Endpoint, bases=_BASES, group=GROUP)
+
+ENDPOINTS = (
+    _endpoint(
+        path="/info",
+        handler=info,
+        summary="How many servers there are, from where, and when that last changed.",
+        query=(FORMAT,),
+        answer="ToolhiveInfo",
+        errors=(400, 404),
+    ),
+    _endpoint(
+        path="/servers",
+        handler=list_servers,
+        summary="All servers at once, each in short.",
+        query=(FORMAT,),
+        answer="ToolhiveList",
+        errors=(400, 404),
+    ),
+    _endpoint(
+        path="/servers/deployed",
+        handler=list_deployed,
+        summary="The older path of `/deployed`.",
+        answer="Deployed",
+        errors=(404,),
+    ),
+    _endpoint(
+        path="/servers/deployed/{name}",
+        handler=list_deployed,
+        summary="The older path of `/deployed/{name}`.",
+        answer="Deployed",
+        errors=(404,),
+    ),
+    _endpoint(
+        path="/servers/{name}",
+        handler=get_server,
+        summary="One server, by its short key or its full name.",
+        query=(FORMAT,),
+        answer="ToolhiveServer",
+        errors=(400, 404),
+    ),
+    _endpoint(
+        path="/deployed",
+        handler=list_deployed,
+        summary="The servers that run in a Kubernetes cluster; none without one.",
+        answer="Deployed",
+        errors=(404,),
+    ),
+    _endpoint(
+        path="/deployed/{name}",
+        handler=list_deployed,
+        summary="Where one server runs in a Kubernetes cluster.",
+        answer="Deployed",
+        errors=(404,),
+    ),
+    _endpoint(
+        method="POST",
+        path="/publish",
+        handler=refuse_to_publish,
+        summary="Publish a server: not offered.",
+        errors=(404, 501),
+    ),
+)

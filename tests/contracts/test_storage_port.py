@@ -1,0 +1,471 @@
+"""What StoragePort promises, on every adapter."""
+
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import anyio
+import attrs
+import pytest
+
+from adapters.storage.memory import MemoryStorage
+from adapters.storage.sqlite import SqliteStorage
+from domain.asof import AtPosition, AtRecorded
+from domain.errors import CommitIdReusedError, CorruptLogError, WrongExpectedVersionError
+from domain.identifiers import CommitId, DocumentHash, StreamName
+from domain.log import (
+    AnyVersion,
+    Exactly,
+    ExpectedVersion,
+    Head,
+    NewCommit,
+    NoStream,
+    StoredCommit,
+    StoredEvent,
+    category_of,
+    leaf_of,
+)
+from domain.merkle import root_of
+from domain.ports.storage import StoragePort, View, ViewChange
+from tests.harness.clock import MICROSECOND, SECOND, START, SteppingClock
+from tests.harness.new_commits import collect, documents_of, new_commit, whole_log, write
+
+MORE_THAN_A_BATCH = 2500
+FIVE_MEGABYTES = hashlib.shake_256(b"incompressible").digest(5_000_000)
+VIEW = View("catalog", 1)
+
+
+async def open_memory(folder: Path, clock: SteppingClock) -> StoragePort:
+    return MemoryStorage(clock)
+
+
+async def open_sqlite(folder: Path, clock: SteppingClock) -> StoragePort:
+    return await SqliteStorage.open(folder / "log.db", clock)
+
+
+Opener = Callable[[Path, SteppingClock], Awaitable[StoragePort]]
+OPENERS: dict[str, Opener] = {"memory": open_memory, "sqlite": open_sqlite}
+
+
+@pytest.fixture
+def clock() -> SteppingClock:
+    return SteppingClock()
+
+
+@pytest.fixture(params=OPENERS.values(), ids=OPENERS.keys())
+async def storage(
+    request: pytest.FixtureRequest, tmp_path: Path, clock: SteppingClock
+) -> AsyncIterator[StoragePort]:
+    opened = await request.param(tmp_path, clock)
+    yield opened
+    await opened.close()
+
+
+async def append_all(storage: StoragePort, *commits: NewCommit) -> list[StoredCommit]:
+    return [(await storage.append(commit)).commit for commit in commits]
+
+
+async def refusal(storage: StoragePort, commit: NewCommit) -> type[Exception] | None:
+    try:
+        await storage.append(commit)
+    except (CommitIdReusedError, CorruptLogError, WrongExpectedVersionError) as error:
+        return type(error)
+    return None
+
+
+async def test_a_new_log_is_empty(storage: StoragePort) -> None:
+    """Nothing is in a new log, and nothing is wrong with it."""
+    assert await storage.head() == Head()
+    assert await whole_log(storage) == ([], [])
+    assert await storage.first_commit() is None
+    assert await storage.commit_at(AtPosition(1)) is None
+    assert await storage.commit_at(AtRecorded(START)) is None
+    assert await storage.stream_version(StreamName("catalog-a")) == 0
+    assert await collect(storage.document_hashes()) == []
+    assert await storage.self_check() == []
+
+
+async def test_an_event_comes_back_as_it_was_appended(storage: StoragePort) -> None:
+    """Reading returns what was appended, with its place and its times."""
+    effective_at = START - SECOND
+    appended = await storage.append(new_commit("c", write("a", b"{}"), effective_at=effective_at))
+    ((commit,), (event,)) = await whole_log(storage)
+    assert not appended.repeated
+    assert commit == appended.commit == await storage.first_commit()
+    assert event == StoredEvent(
+        position=1,
+        commit_id=CommitId("c"),
+        recorded_at=START,
+        effective_at=effective_at,
+        stream=StreamName("a"),
+        stream_version=1,
+        type="entry.listed",
+        schema_version=1,
+        data=b"{}",
+        leaf_hash=leaf_of(event),
+    )
+
+
+async def test_positions_have_no_gap_over_streams(storage: StoragePort) -> None:
+    """Positions count all events, stream versions those of a stream; refusals use up neither."""
+    await storage.append(new_commit("1", write("a", count=2), write("b")))
+    wrong = new_commit("2", write("a", expected=NoStream()))
+    assert await refusal(storage, wrong) is WrongExpectedVersionError
+    await storage.append(new_commit("3", write("b"), write("a")))
+    commits, events = await whole_log(storage)
+    assert [(event.position, event.stream, event.stream_version) for event in events] == [
+        (1, "a", 1),
+        (2, "a", 2),
+        (3, "b", 1),
+        (4, "b", 2),
+        (5, "a", 3),
+    ]
+    assert [(c.commit_id, c.first_position, c.last_position) for c in commits] == [
+        ("1", 1, 3),
+        ("3", 4, 5),
+    ]
+    assert await storage.stream_version(StreamName("a")) == 3
+
+
+async def test_a_commit_is_all_or_nothing(storage: StoragePort) -> None:
+    """Where the last stream stands wrong, nothing of the commit is there, nor its documents."""
+    await storage.append(new_commit("1", write("b")))
+    before = await storage.head()
+    wrong = new_commit("2", write("a"), write("b", expected=Exactly(7)), bodies=[b"{}"])
+    assert await refusal(storage, wrong) is WrongExpectedVersionError
+    assert await storage.head() == before
+    assert await storage.stream_version(StreamName("a")) == 0
+    assert await collect(storage.document_hashes()) == []
+    assert await refusal(storage, new_commit("2", write("a"))) is None
+
+
+@pytest.mark.parametrize(
+    ("expected", "present", "fits"),
+    [
+        (NoStream(), 0, True),
+        (NoStream(), 2, False),
+        (AnyVersion(), 0, True),
+        (AnyVersion(), 2, True),
+        (Exactly(0), 0, True),
+        (Exactly(0), 2, False),
+        (Exactly(1), 0, False),
+        (Exactly(1), 2, False),
+        (Exactly(2), 2, True),
+        (Exactly(3), 2, False),
+    ],
+)
+async def test_an_expected_version_guards_its_stream(
+    storage: StoragePort, expected: ExpectedVersion, present: int, fits: bool
+) -> None:
+    """A commit is made only where its streams stand as it expects."""
+    await storage.append(new_commit("other", write("b", count=5)))
+    if present:
+        await storage.append(new_commit("before", write("a", count=present)))
+    error = await refusal(storage, new_commit("guarded", write("a", expected=expected)))
+    assert error is (None if fits else WrongExpectedVersionError)
+    assert await storage.stream_version(StreamName("a")) == present + fits
+
+
+async def test_after_is_exclusive_and_upto_inclusive(storage: StoragePort) -> None:
+    """Every pair of edges from 0 to beyond the head cuts what a list would."""
+    await append_all(storage, new_commit("1", write("a", count=2)), new_commit("2"))
+    commits, events = await whole_log(storage)
+    for after in range(5):
+        later = [event for event in events if event.position > after]
+        assert await collect(storage.read(after=after)) == later
+        assert await collect(storage.commits(after=after)) == [
+            commit for commit in commits if commit.first_position > after
+        ]
+        for upto in range(5):
+            wanted = [event for event in later if event.position <= upto]
+            assert await collect(storage.read(after=after, upto=upto)) == wanted
+
+
+async def test_batches_join_to_one_read(storage: StoragePort) -> None:
+    """However it is batched, a long log comes whole and in order, from anywhere."""
+    events = MORE_THAN_A_BATCH
+    bodies = [str(number).encode() for number in range(events)]
+    long = new_commit("long", write("a", count=events), write("b", count=events), bodies=bodies)
+    await storage.append(long)
+    positions = [event.position for event in await collect(storage.read(after=7))]
+    assert positions == list(range(8, 2 * events + 1))
+    only_b = await collect(storage.read(after=events + 1, upto=2 * events - 1, categories=["b"]))
+    assert [event.position for event in only_b] == list(range(events + 2, 2 * events))
+    assert set(await collect(storage.document_hashes())) == long.documents.keys()
+    assert await storage.documents(long.documents) == long.documents
+
+
+@pytest.mark.parametrize(
+    "categories",
+    [
+        ["catalog"],
+        ["config", "catalogue"],
+        ["catalog-a"],
+        ["CATALOG"],
+        ["a", "'"],
+        [],
+        None,
+    ],
+)
+async def test_categories_are_whole_words(
+    storage: StoragePort, categories: list[str] | None
+) -> None:
+    """A category is a stream's name up to the first dash, and matches only as a whole."""
+    streams = ("catalog-a", "catalog-a-b", "catalogue-a", "config", "config-x", "a-catalog")
+    await storage.append(new_commit("1", *map(write, streams)))
+    read = await collect(storage.read(categories=categories))
+    assert [event.stream for event in read] == [
+        stream
+        for stream in streams
+        if categories is None or category_of(StreamName(stream)) in categories
+    ]
+
+
+async def test_repeating_a_commit_changes_nothing(
+    storage: StoragePort, clock: SteppingClock
+) -> None:
+    """The same id and events return the first result, also when the stream has moved on."""
+    commit = new_commit("1", write("a", count=2, expected=NoStream()), write("b"))
+    first = await storage.append(commit)
+    await storage.append(new_commit("2", write("a")))
+    before, at = await whole_log(storage), clock.at
+    later = attrs.evolve(commit, effective_at=START - SECOND, documents=documents_of([b"{}"]))
+    for again in (commit, later):
+        assert await storage.append(again) == attrs.evolve(first, repeated=True)
+    assert (await whole_log(storage), clock.at) == (before, at)
+    assert await collect(storage.document_hashes()) == []
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        new_commit("1", write("a", b"1", b"3")),
+        new_commit("1", write("a", b"1")),
+        new_commit("1", write("a", b"1", b"2", b"3")),
+        new_commit("1", write("b", b"1", b"2")),
+        new_commit("1", write("a", b"1"), write("b", b"2")),
+        new_commit("1", write("a", b"2", b"1")),
+    ],
+)
+async def test_a_commit_id_is_not_used_twice(storage: StoragePort, other: NewCommit) -> None:
+    """The same id with other events is refused, and nothing is appended."""
+    await storage.append(new_commit("1", write("a", b"1", b"2")))
+    before = await whole_log(storage)
+    assert await refusal(storage, other) is CommitIdReusedError
+    assert await whole_log(storage) == before
+
+
+async def test_one_of_many_appenders_wins(storage: StoragePort) -> None:
+    """Of commits that all expect the same version, exactly one is made, round by round."""
+    outcomes: list[type[Exception] | None] = []
+
+    async def compete(commit_id: str, version: int) -> None:
+        rival = new_commit(commit_id, write("a", expected=Exactly(version)), write("b"))
+        outcomes.append(await refusal(storage, rival))
+
+    for version in range(4):
+        async with anyio.create_task_group() as group:
+            for number in range(5):
+                group.start_soon(compete, f"{version}-{number}", version)
+        assert outcomes.count(None) == await storage.stream_version(StreamName("b")) == version + 1
+    assert outcomes.count(WrongExpectedVersionError) == 16
+
+
+async def test_commits_at_once_do_not_mix(storage: StoragePort) -> None:
+    """Unguarded commits at once are all made, each in one piece; one sent thrice is made once."""
+    async with anyio.create_task_group() as group:
+        for number in [*range(8), 3, 3]:
+            group.start_soon(storage.append, new_commit(str(number), write("a", count=3)))
+    commits, events = await whole_log(storage)
+    assert sorted(commit.commit_id for commit in commits) == [str(number) for number in range(8)]
+    assert [event.position for event in events] == list(range(1, 25))
+    for commit in commits:
+        own = events[commit.first_position - 1 : commit.last_position]
+        assert [event.commit_id for event in own] == [commit.commit_id] * 3
+
+
+async def test_recorded_at_always_grows(storage: StoragePort, clock: SteppingClock) -> None:
+    """Where the clock stands still or goes back, a commit is recorded 1 us after the last."""
+    clock.step = timedelta(0)
+    back = START - timedelta(days=400)
+    for number, at in enumerate([START, START, back, back, START + SECOND]):
+        clock.at = at
+        await storage.append(new_commit(str(number)))
+    commits, events = await whole_log(storage)
+    recorded = [START + n * MICROSECOND for n in range(4)] + [START + SECOND]
+    assert [commit.recorded_at for commit in commits] == recorded
+    assert [event.recorded_at for event in events] == recorded
+    assert (await storage.head()).recorded_at == recorded[-1]
+
+
+LAST = START - timedelta(days=10)
+"""When the last event of `catalog-a` took effect."""
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        (None, START + SECOND),
+        (LAST - SECOND, LAST),
+        (LAST, LAST),
+        (LAST + SECOND, LAST + SECOND),
+        (START, START),
+        (START + SECOND, START + SECOND),
+        (START + timedelta(days=1), START + SECOND),
+        (LAST.astimezone(timezone(timedelta(hours=5))) + SECOND, LAST + SECOND),
+        (datetime.min.replace(tzinfo=UTC), LAST),
+    ],
+)
+async def test_effective_at_stays_in_its_bounds(
+    storage: StoragePort, said: datetime | None, kept: datetime
+) -> None:
+    """It is never after `recorded_at`, nor before what any of the same streams said last."""
+    await storage.append(new_commit("1", write("catalog-a"), effective_at=LAST))
+    appended = await storage.append(
+        new_commit("2", write("sync-a"), write("catalog-a"), effective_at=said)
+    )
+    assert appended.commit.effective_at == kept
+    assert {event.effective_at for event in await collect(storage.read(after=1))} == {kept}
+
+
+async def test_effective_at_is_free_in_another_stream(storage: StoragePort) -> None:
+    """What one stream said does not bind another: a backfill may go back, as far as 1970."""
+    long_ago, too_long_ago = datetime(2001, 1, 1, tzinfo=UTC), datetime(1900, 1, 1, tzinfo=UTC)
+    said = {"a": LAST, "b": long_ago, "c": too_long_ago}
+    commits = [new_commit(stream, write(stream), effective_at=at) for stream, at in said.items()]
+    kept = [commit.effective_at for commit in await append_all(storage, *commits)]
+    assert kept == [LAST, long_ago, datetime(1970, 1, 1, tzinfo=UTC)]
+
+
+async def test_every_commit_has_the_root_of_its_log(storage: StoragePort) -> None:
+    """Leaves and roots are those that the domain computes from the events alone."""
+    for size in range(1, 9):
+        await storage.append(new_commit(str(size), write("a", count=size)))
+    commits, events = await whole_log(storage)
+    leaves = [leaf_of(event) for event in events]
+    assert [event.leaf_hash for event in events] == leaves
+    for commit in commits:
+        assert commit.root == root_of(leaves[: commit.last_position])
+    last = commits[-1]
+    assert await storage.head() == Head(len(leaves), last.recorded_at, last.root)
+
+
+async def test_documents_are_stored_once(storage: StoragePort) -> None:
+    """A body that comes again is known already, and an unknown hash has none."""
+    await storage.append(new_commit("1", bodies=[b"{}", b"", b"[]"]))
+    await storage.append(new_commit("2", bodies=[b"[]", b"1"]))
+    known = documents_of([b"{}", b"", b"[]", b"1"])
+    (unknown,) = documents_of([b"unknown"])
+    assert sorted(await collect(storage.document_hashes())) == sorted(known)
+    assert await storage.documents([*known, *known, unknown]) == known
+    assert await storage.documents([unknown]) == await storage.documents([]) == {}
+
+
+async def test_a_document_under_a_wrong_hash_is_refused(storage: StoragePort) -> None:
+    """A body must hash to its name, or nothing of its commit is appended."""
+    good, bad = new_commit("1", bodies=[b"{}"]), {DocumentHash("0" * 64): b"{}"}
+    wrong = attrs.evolve(good, documents={**good.documents, **bad})
+    assert await refusal(storage, wrong) is CorruptLogError
+    assert await whole_log(storage) == ([], [])
+    assert await collect(storage.document_hashes()) == []
+    assert await refusal(storage, good) is None
+
+
+async def test_a_moment_resolves_to_the_last_commit_by_then(
+    storage: StoragePort, clock: SteppingClock
+) -> None:
+    """At, just before and just after every commit, and at every position within one."""
+    for number, step in enumerate([SECOND, MICROSECOND, timedelta(0), SECOND]):
+        clock.step = step
+        await storage.append(new_commit(str(number), write("a", count=1 + number)))
+    commits, _ = await whole_log(storage)
+    around = [c.recorded_at + n * MICROSECOND for c in commits for n in (-1, 0, 1)]
+    for at in around:
+        by_then = [commit for commit in commits if commit.recorded_at <= at]
+        assert await storage.commit_at(AtRecorded(at)) == (by_then[-1] if by_then else None)
+    for position in range(commits[-1].last_position + 2):
+        by_then = [commit for commit in commits if commit.last_position <= position]
+        assert await storage.commit_at(AtPosition(position)) == (by_then[-1] if by_then else None)
+
+
+async def test_a_view_advances_from_its_checkpoint_only(storage: StoragePort) -> None:
+    """A step from anywhere else returns False, and changes neither rows nor checkpoint."""
+    put = ViewChange(puts={"b": b"1", "a": b"2"})
+    assert await storage.checkpoint(VIEW) == 0
+    assert not await storage.advance(VIEW, put, after=1, upto=2)
+    assert await storage.checkpoint(VIEW) == 0
+    assert await storage.advance(VIEW, put, after=0, upto=3)
+    change = ViewChange(puts={"b": b"", "c": b"3"}, deletes=frozenset({"a", "unknown"}))
+    for elsewhere in (0, 2, 4):
+        assert not await storage.advance(VIEW, change, after=elsewhere, upto=9)
+        assert await collect(storage.rows(VIEW)) == [("a", b"2"), ("b", b"1")]
+    assert await storage.advance(VIEW, change, after=3, upto=4)
+    assert await collect(storage.rows(VIEW)) == [("b", b""), ("c", b"3")]
+    assert await storage.checkpoint(VIEW) == 4
+
+
+async def test_one_of_many_steps_wins(storage: StoragePort) -> None:
+    """Of steps from the same checkpoint, at once, exactly one is taken, wholly."""
+    taken: list[str] = []
+
+    async def step(name: str) -> None:
+        puts = {name: b"", "winner": name.encode()}
+        if await storage.advance(VIEW, ViewChange(puts=puts), after=0, upto=1):
+            taken.append(name)
+
+    async with anyio.create_task_group() as group:
+        for name in "abcde":
+            group.start_soon(step, name)
+    (winner,) = taken
+    assert await collect(storage.rows(VIEW)) == [(winner, b""), ("winner", winner.encode())]
+
+
+async def test_a_key_both_put_and_deleted_is_there(storage: StoragePort) -> None:
+    """Deletes come before puts."""
+    await storage.advance(VIEW, ViewChange(puts={"a": b"1"}), after=0, upto=1)
+    both = ViewChange(puts={"a": b"2"}, deletes=frozenset({"a"}))
+    await storage.advance(VIEW, both, after=1, upto=2)
+    assert await collect(storage.rows(VIEW)) == [("a", b"2")]
+
+
+async def test_rows_come_in_the_order_of_keys(storage: StoragePort) -> None:
+    """Over more than one batch, whatever the keys: they order by code points."""
+    keys = ["", "\0", "a", "a\0", "a b", "é", "\uffff", "😀", "'", "%", *map(str, range(2500))]
+    puts = {key: key.encode() for key in keys}
+    await storage.advance(VIEW, ViewChange(puts=puts), after=0, upto=1)
+    assert await collect(storage.rows(VIEW)) == sorted(puts.items())
+
+
+async def test_views_do_not_touch_each_other(storage: StoragePort) -> None:
+    """Two versions stand beside each other, and dropping one leaves the other."""
+    views = [VIEW, View("catalog", 2), View("servers", 1)]
+    for number, view in enumerate(views, 1):
+        rows = {"a": str(number).encode()}
+        assert await storage.advance(view, ViewChange(puts=rows), after=0, upto=number)
+    await storage.drop(VIEW)
+    await storage.drop(View("unknown", 1))
+    found = [(await storage.checkpoint(v), await collect(storage.rows(v))) for v in views]
+    assert found == [(0, []), (2, [("a", b"2")]), (3, [("a", b"3")])]
+    assert await storage.advance(VIEW, ViewChange(), after=0, upto=7)
+    assert (await storage.checkpoint(VIEW), await collect(storage.rows(VIEW))) == (7, [])
+
+
+@pytest.mark.parametrize(
+    "payload", [FIVE_MEGABYTES, '{"é": "😀\u2028\\u0000"}'.encode(), b"", b"\0\xff"]
+)
+async def test_any_payload_comes_back(storage: StoragePort, payload: bytes) -> None:
+    """Events, documents and rows hold any bytes, and megabytes of them."""
+    await storage.append(new_commit("1", write("a", payload), bodies=[payload]))
+    await storage.advance(VIEW, ViewChange(puts={"a": payload}), after=0, upto=1)
+    (event,) = await collect(storage.read())
+    assert event.data == payload
+    assert list((await storage.documents(documents_of([payload]))).values()) == [payload]
+    assert await collect(storage.rows(VIEW)) == [("a", payload)]
+
+
+async def test_a_storage_may_be_closed_twice(storage: StoragePort) -> None:
+    """Closing what is closed does nothing."""
+    await storage.append(new_commit("1"))
+    await storage.close()
+    await storage.close()

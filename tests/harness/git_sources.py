@@ -1,0 +1,42 @@
+"""Git sources in the hands of a test."""
+
+from pathlib import Path
+
+from adapters.sources.git import MAX_BYTES, GitSettings, GitSource
+from domain.ports.source import Fetched
+
+
+def git_source(
+    repository: object,
+    cache_dir: Path,
+    *,
+    attempts: int = 1,
+    max_bytes: int = MAX_BYTES,
+    **settings: object,
+) -> GitSource:
+    """A source of *repository* that does not wait between its attempts."""
+    return GitSource(
+        settings=GitSettings(repository=str(repository), **settings),
+        cache_dir=cache_dir,
+        attempts=attempts,
+        first_wait_seconds=0,
+        max_bytes=max_bytes,
+    )
+
+
+async def fetch(source: GitSource, known_revision: str | None = None) -> Fetched:
+    """What *source* sends, which has to be something."""
+    result = await source.fetch(known_revision)
+    assert isinstance(result, Fetched)
+    return result
+
+
+async def content(source: GitSource, known_revision: str | None = None) -> bytes:
+    """The registry file that *source* sends."""
+    fetched = await fetch(source, known_revision)
+    return b"".join([payload async for payload in fetched.payloads])
+
+
+def cached(cache_dir: Path, pattern: str) -> list[Path]:
+    """What the caches of repositories below *cache_dir* hold."""
+    return list(cache_dir.glob(f"git-*/{pattern}"))

@@ -1,0 +1,159 @@
+"""A small world of sources and registries, with everything real but the places sources live in."""
+
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+import attrs
+import httpx
+
+from adapters.sources.formats import DetectedFormat
+from adapters.sources.formats.toolhive_conversion import from_server_json
+from adapters.status.memory import MemoryStatus
+from adapters.storage.memory import MemoryStorage
+from application.configuration import apply_configuration
+from application.documents import Documents
+from application.event_log import EventLog
+from application.projector import Projector
+from application.registries import Registries
+from application.registry_version import RegistryVersion
+from application.status_report import StatusReport
+from application.sync import SyncedSource, Syncer
+from domain.composition import RegistryEntry
+from domain.definitions import Desired
+from domain.entry import OFFICIAL_META
+from domain.events import RegistryDefined, SourceDefined
+from domain.filters import Filter
+from domain.guards import Guards
+from domain.identifiers import RegistryName, SourceName
+from domain.ports.source import Fetched
+from entrypoints.http.app import create_app
+from entrypoints.http.services import Services
+from tests.harness.clock import SteppingClock
+
+RELEASE = {
+    "version": "1.2.3",
+    "commit": "0123abc",
+    "build_date": "2026-01-01T00:00:00Z",
+    "python_version": "3.11.0",
+    "platform": "linux/x86_64",
+}
+DEFAULT = {"default": ("main",)}
+
+
+@attrs.frozen
+class Payload:
+    """A source that offers one payload."""
+
+    body: bytes
+
+    async def fetch(self, _known_revision: str | None) -> Fetched:
+        async def payloads() -> AsyncIterator[bytes]:
+            yield self.body
+
+        return Fetched(revision="1", payloads=payloads())
+
+
+class RegistryWorld:
+    """Storage, syncs and HTTP over them. `readiness` is what the app says about itself."""
+
+    def __init__(self) -> None:
+        clock = SteppingClock(step=timedelta(minutes=1))
+        self.readiness: str | None = None
+        self.storage = MemoryStorage(clock)
+        self.log = EventLog(self.storage)
+        self.projector = Projector(self.storage, self.log)
+        self.registries = Registries(self.projector)
+        self.documents = Documents(self.storage)
+        report = StatusReport(MemoryStatus(), clock)
+        self._syncer = Syncer(self.storage, self.log, self.projector, report)
+        self.services = Services(
+            registries=self.registries,
+            documents=self.documents,
+            to_toolhive=from_server_json,
+            readiness=lambda: self.readiness,
+            release=RELEASE,
+        )
+        self.client = client_of(self.services)
+
+    async def configure(self, registries: Mapping[str, Sequence[str]]) -> None:
+        """Let there be these registries, each with its sources in their order."""
+        sources = dict.fromkeys(name for names in registries.values() for name in names)
+        desired = Desired(
+            sources=tuple(_source_defined(name) for name in sources),
+            registries=tuple(
+                RegistryDefined(
+                    name=RegistryName(name), sources=tuple(map(SourceName, names)), rank=rank
+                )
+                for rank, (name, names) in enumerate(registries.items())
+            ),
+        )
+        await apply_configuration(desired, self.storage, self.log, self.projector)
+
+    async def sync(self, source: str, offered: Any) -> None:
+        """Let *source* offer this from now on: server.json, envelopes, or a ToolHive file."""
+        outcome = await self._syncer.sync(_synced_source(source, json.dumps(offered).encode()))
+        assert outcome.completed, outcome.failed
+        assert not outcome.completed.rejected, outcome.completed.rejected
+
+    async def fail(self, source: str) -> None:
+        """A sync of *source* that gets something else than a registry."""
+        outcome = await self._syncer.sync(_synced_source(source, b"<html>"))
+        assert outcome.failed
+
+    async def registry(self, name: str | None = None) -> RegistryVersion:
+        """A registry as it is now."""
+        return await self.registries.current(name)
+
+    async def document(self, served: RegistryEntry) -> bytes:
+        """The document of an entry, byte for byte."""
+        (body,) = await self.documents.bodies([served])
+        return body
+
+
+def client_of(services: Services) -> httpx.AsyncClient:
+    """A client of an application over *services*."""
+    transport = httpx.ASGITransport(create_app(services))
+    return httpx.AsyncClient(transport=transport, base_url="http://registry.test")
+
+
+@asynccontextmanager
+async def registry_world(
+    registries: Mapping[str, Sequence[str]] = DEFAULT,
+) -> AsyncIterator[RegistryWorld]:
+    """A world with these registries and nothing in them."""
+    world = RegistryWorld()
+    await world.projector.load()
+    await world.configure(registries)
+    async with world.client:
+        yield world
+
+
+def server(name: str, version: str = "1.0.0", **members: Any) -> dict[str, Any]:
+    """A valid server.json."""
+    return {"name": name, "version": version, "description": "Does things.", **members}
+
+
+def enveloped(document: Mapping[str, Any], **official: Any) -> dict[str, Any]:
+    """A server.json with what an official registry says about it."""
+    return {"server": document, "_meta": {OFFICIAL_META: official}}
+
+
+def _source_defined(name: str) -> SourceDefined:
+    return SourceDefined(
+        name=SourceName(name), type="test", format="", location="here", settings_hash=""
+    )
+
+
+def _synced_source(name: str, body: bytes) -> SyncedSource:
+    return SyncedSource(
+        name=SourceName(name),
+        port=Payload(body),
+        format=DetectedFormat(),
+        filter=Filter(),
+        guards=Guards(allow_empty=True, max_removal=1.0),
+        interval_seconds=60.0,
+        settings_hash="",
+    )

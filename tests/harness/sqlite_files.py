@@ -1,0 +1,34 @@
+"""Log files of SqliteStorage as others find them: reopened, or tampered with."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from adapters.storage.sqlite import SqliteStorage
+from domain.log import StoredCommit, StoredEvent
+from tests.harness.clock import SteppingClock
+from tests.harness.new_commits import whole_log
+
+
+async def reopened_log(path: Path) -> tuple[list[StoredCommit], list[StoredEvent]]:
+    """All that a file holds, which must be sound."""
+    storage = await SqliteStorage.open(path, SteppingClock())
+    try:
+        assert await storage.self_check() == []
+        return await whole_log(storage)
+    finally:
+        await storage.close()
+
+
+def run_script(path: Path, script: str) -> None:
+    """Run SQL on a file as another program would: without the pragmas of ours."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(script)
+
+
+def tamper(path: Path, script: str) -> None:
+    """Run SQL on a log with the triggers out of the way."""
+    for table in ("commits", "events", "documents"):
+        for change in ("update", "delete"):
+            run_script(path, f"DROP TRIGGER {table}_no_{change}")
+    run_script(path, script)

@@ -1,0 +1,153 @@
+"""How the SQLite file of a log is opened, shared between connections, and closed."""
+
+import threading
+from collections.abc import AsyncIterator, Set
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+import pytest
+
+from adapters.storage.sqlite_database import SqliteDatabase
+from domain.errors import CorruptLogError, StorageUnavailableError
+from tests.harness.sqlite_files import reopened_log, run_script
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "log.db"
+
+
+@pytest.fixture
+async def database(path: Path) -> AsyncIterator[SqliteDatabase]:
+    opened = await SqliteDatabase.open(path)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def foreign(path: Path) -> bytes:
+    """What lies at *path*: the database of another program."""
+    run_script(path, "CREATE TABLE commits (id)")
+    return path.read_bytes()
+
+
+@pytest.fixture
+def diary(path: Path) -> Path:
+    path.write_text("Dear diary, " * 100)
+    return path
+
+
+async def test_every_connection_is_durable_and_strict(database: SqliteDatabase) -> None:
+    """Both connections have the pragmas, and what reads cannot write."""
+    wanted = {
+        "journal_mode": "wal",
+        "synchronous": 2,
+        "foreign_keys": 1,
+        "recursive_triggers": 1,
+        "busy_timeout": 5000,
+    }
+    for name, value in wanted.items():
+        async with database.transaction() as db:
+            assert list(await db.execute_fetchall(f"PRAGMA {name}")) == [(value,)]
+        assert await database.fetch(f"PRAGMA {name}") == [(value,)]
+    with pytest.raises(StorageUnavailableError, match="readonly"):
+        await database.fetch("DELETE FROM view_rows")
+
+
+async def test_folders_are_made(tmp_path: Path) -> None:
+    """A log may be opened where not even its folder is."""
+    assert await reopened_log(tmp_path / "a" / "b" / "log.db") == ([], [])
+
+
+async def test_the_file_of_another_program_is_left_alone(path: Path, foreign: bytes) -> None:
+    """A foreign database is refused, and stays byte for byte what it was."""
+    with pytest.raises(StorageUnavailableError, match="another program"):
+        await SqliteDatabase.open(path)
+    assert {file.name: file.read_bytes() for file in path.parent.iterdir()} == {path.name: foreign}
+
+
+async def test_a_newer_schema_is_refused(path: Path) -> None:
+    """A log that a later release wrote is not touched by this one."""
+    await reopened_log(path)
+    run_script(path, "PRAGMA user_version=2")
+    with pytest.raises(StorageUnavailableError, match="schema 2, this one knows 1"):
+        await SqliteDatabase.open(path)
+
+
+async def test_what_is_no_database_is_refused(diary: Path) -> None:
+    """Neither a text file, nor a folder, nor a file in a file is opened; no thread is left."""
+    before = lasting_threads()
+    with pytest.raises(CorruptLogError, match="not a database"):
+        await SqliteDatabase.open(diary)
+    with pytest.raises(StorageUnavailableError, match="unable to open"):
+        await SqliteDatabase.open(diary.parent)
+    with pytest.raises(StorageUnavailableError, match="check the data directory"):
+        await SqliteDatabase.open(diary / "log.db")
+    await expect_only(before)
+
+
+async def test_a_backup_by_sqlite_is_a_log_again(path: Path, database: SqliteDatabase) -> None:
+    """VACUUM INTO loses the WAL mode: opening the copy brings it back."""
+    copy = path.with_name("copy.db")
+    run_script(path, f"VACUUM INTO '{copy}'")
+    opened = await SqliteDatabase.open(copy)
+    assert await opened.fetch("PRAGMA journal_mode") == [("wal",)]
+    await opened.close()
+
+
+async def test_a_new_log_is_made_once(path: Path) -> None:
+    """Whoever opens a new log at the same moment, all get the same one."""
+    opened: list[SqliteDatabase] = []
+
+    async def start(number: int) -> None:
+        database = await SqliteDatabase.open(path)
+        opened.append(database)
+        async with database.transaction() as db:
+            await db.execute("INSERT INTO checkpoints VALUES ('opened', ?, 0)", (number,))
+
+    async with anyio.create_task_group() as group:
+        for number in range(6):
+            group.start_soon(start, number)
+    for database in opened:
+        assert await database.fetch("SELECT count(*) FROM checkpoints") == [(6,)]
+        await database.close()
+
+
+async def test_waiting_for_another_writer_can_be_cancelled(database: SqliteDatabase) -> None:
+    """Whoever waits for its turn may leave the queue; whoever has begun may not."""
+    release = anyio.Event()
+
+    async def hold(*, task_status: anyio.abc.TaskStatus[None]) -> None:
+        async with database.transaction():
+            task_status.started()
+            await release.wait()
+
+    async with anyio.create_task_group() as group:
+        await group.start(hold)
+        with anyio.move_on_after(0) as waiting:
+            async with database.transaction():
+                pytest.fail("two transactions at once")
+        assert waiting.cancelled_caught
+        release.set()
+
+
+async def test_closing_ends_the_threads_even_when_cancelled(path: Path) -> None:
+    """A thread left running would keep the process from ending."""
+    before = lasting_threads()
+    database = await SqliteDatabase.open(path)
+    assert len(lasting_threads() - before) == 2
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await database.close()
+    await expect_only(before)
+
+
+def lasting_threads() -> Set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if not thread.daemon}
+
+
+async def expect_only(threads: Set[threading.Thread]) -> None:
+    for thread in lasting_threads() - threads:
+        await anyio.to_thread.run_sync(thread.join, 10)
+    assert lasting_threads() <= threads
