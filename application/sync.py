@@ -37,7 +37,7 @@ from domain.events import (
 )
 from domain.filters import Filter
 from domain.guards import Guards, refuse_removal
-from domain.identifiers import CommitId, DocumentHash, EntryKey, SourceName
+from domain.identifiers import CommitId, DocumentHash, EntryKey, Position, SourceName
 from domain.log import AnyVersion, Exactly
 from domain.ports.format import FormatPort, Parsed
 from domain.ports.source import Fetched, SourcePort
@@ -65,12 +65,16 @@ class SyncedSource:
 
 @attrs.frozen(kw_only=True)
 class SyncOutcome:
-    """How a sync ended. `position` is that of its last event, None where it left none."""
+    """How a sync ended. `position` is that of its last event.
+
+    `warnings` tell what is amiss with entries that were kept; the log only counts them.
+    """
 
     source: SourceName
+    position: Position
     completed: SyncCompleted | None = None
     failed: SyncFailed | None = None
-    position: int | None = None
+    warnings: tuple[RejectedEntry, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -80,6 +84,7 @@ class _Content:
     fetched: Fetched
     offer: Offer
     rejected: tuple[RejectedEntry, ...]
+    warnings: tuple[RejectedEntry, ...]
 
 
 class _FailedError(Exception):
@@ -154,7 +159,10 @@ class Syncer:
             effective_at=content.fetched.effective_at,
         )
         return SyncOutcome(
-            source=source.name, completed=completed, position=appended.commit.last_position
+            source=source.name,
+            position=appended.commit.last_position,
+            completed=completed,
+            warnings=content.warnings,
         )
 
     async def _revised_documents(
@@ -214,6 +222,7 @@ async def _read(source: SyncedSource, known_revision: str | None) -> _Content | 
         fetched=fetched,
         offer=await anyio.to_thread.run_sync(_offer, parsed, source.filter),
         rejected=tuple(rejected for page in parsed for rejected in page.rejected),
+        warnings=tuple(warning for page in parsed for warning in page.warnings),
     )
 
 
@@ -268,6 +277,7 @@ def _counts(content: _Content, events: Sequence[CatalogEvent]) -> SyncCounts:
         delisted=count(EntryDelisted),
         unchanged=len(content.offer.kept.keys() - touched),
         rejected=len(content.rejected),
+        warned=len({warning.name for warning in content.warnings}),
     )
 
 

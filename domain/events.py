@@ -67,7 +67,10 @@ class EntryDelisted:
 
 @attrs.frozen(kw_only=True)
 class RejectedEntry:
-    """An entry of a source that could not be used. `path` points into what the source sent."""
+    """An entry of a source that could not be used, or is used with something amiss.
+
+    `path` points into what the source sent.
+    """
 
     name: str
     reason: str
@@ -76,7 +79,7 @@ class RejectedEntry:
 
 @attrs.frozen(kw_only=True)
 class SyncCounts:
-    """What one sync did, in entries."""
+    """What one sync did, in entries; `warned` counts those kept with something amiss."""
 
     listed: int = 0
     revised: int = 0
@@ -84,6 +87,7 @@ class SyncCounts:
     delisted: int = 0
     unchanged: int = 0
     rejected: int = 0
+    warned: int = 0
 
 
 @attrs.frozen(kw_only=True)

@@ -123,10 +123,10 @@ def _unknown_key(key: str, known: tuple[str, ...]) -> str:
         names = " or ".join(f"`{name}`" for name in known if name.endswith("File"))
         where = f" and give its path as {names}" if names else ""
         return f"unknown key: a secret never stands in a configuration: put it in a file{where}"
-    names = {name.lower(): name for name in known}
-    nearest = difflib.get_close_matches(key.lower(), names, n=1)
+    spelled = {name.lower(): name for name in known}
+    nearest = difflib.get_close_matches(key.lower(), spelled, n=1)
     if nearest:
-        return f"unknown key: did you mean `{names[nearest[0]]}`?"
+        return f"unknown key: did you mean `{spelled[nearest[0]]}`?"
     return f"unknown key: expected one of {', '.join(f'`{name}`' for name in known)}"
 
 

@@ -1,6 +1,7 @@
 """registry replay"""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def replay(**options: Any) -> None:
     as_json, output = options.pop("as_json"), options.pop("output")
     document, summary = run(_replay, **options)
     if output is None:
-        click.get_binary_stream("stdout").write(document)
+        sys.stdout.buffer.write(document)
     else:
         _write_file(output, document)
     if as_json:

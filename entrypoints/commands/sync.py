@@ -11,7 +11,7 @@ from entrypoints.commands.output import progress, write_json, write_table
 if TYPE_CHECKING:
     from application.sync import SyncOutcome
 
-_COUNTS = ("listed", "revised", "status_changed", "delisted", "unchanged", "rejected")
+_COUNTS = ("listed", "revised", "status_changed", "delisted", "unchanged", "rejected", "warned")
 
 
 @click.command()
@@ -81,6 +81,8 @@ def _row(outcome: "SyncOutcome") -> list[object]:
 
 
 def _as_json(outcome: "SyncOutcome") -> dict[str, Any]:
+    import attrs
+
     from application.codec import payload_of
 
     event = outcome.completed or outcome.failed
@@ -88,5 +90,6 @@ def _as_json(outcome: "SyncOutcome") -> dict[str, Any]:
         "source": outcome.source,
         "position": outcome.position,
         "failed": outcome.failed is not None,
+        "warnings": [attrs.asdict(warning) for warning in outcome.warnings],
         **(payload_of(event) if event else {}),
     }

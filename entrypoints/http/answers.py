@@ -18,14 +18,14 @@ JSON = "application/json"
 _CACHE_CONTROL = "public, max-age=0, must-revalidate"
 
 
-def json_answer(value: Any, status: int = 200) -> Response:
+def json_answer(value: Any) -> Response:
     """An answer that no cache may keep."""
-    return passing_answer(encode(value), JSON, status)
+    return passing_answer(encode(value), JSON)
 
 
-def passing_answer(body: str | bytes, media_type: str, status: int = 200) -> Response:
+def passing_answer(body: str | bytes, media_type: str) -> Response:
     """An answer of any type that no cache may keep."""
-    return Response(body, status, {"Cache-Control": "no-store"}, media_type=media_type)
+    return Response(body, headers={"Cache-Control": "no-store"}, media_type=media_type)
 
 
 def encode(value: Any) -> bytes:

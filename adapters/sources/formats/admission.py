@@ -88,7 +88,8 @@ def _issues(candidate: Candidate) -> tuple[Issue | None, tuple[Issue, ...]]:
         return next(_SKILL_OR_PLUGIN(document, Place()), None), ()
     issues = validate(document)
     shape = shape_issues(document) if issues else ()
-    return next(chain(shape, _REACHABLE(document, Place())), None), issues
+    fatal = (issue for issue in shape if (issue.reference, issue.path) not in _COMMON)
+    return next(chain(fatal, _REACHABLE(document, Place())), None), issues
 
 
 def _told(candidate: Candidate, issue: Issue) -> RejectedEntry:
@@ -123,6 +124,8 @@ _VISIBLE = expect(
 _NOT_LATEST = expect(
     "reserved-version-string", "a version, not the word", lambda text: text != "latest"
 )
+# The official registry itself has entries whose repository is an empty object.
+_COMMON = {("schema-required", f"repository.{member}") for member in ("url", "source")}
 _KEY = {"name": string(_VISIBLE), "version": string(_VISIBLE, _NOT_LATEST)}
 _REACHABLE = object_of(_KEY)
 _SKILL_OR_PLUGIN = object_of(

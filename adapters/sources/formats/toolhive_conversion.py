@@ -93,8 +93,8 @@ def _section(document: Mapping[str, Any]) -> str:
 def _said(document: Mapping[str, Any]) -> dict[str, Any]:
     """The members of an entry that a server.json has members of its own for."""
     said = {"description": document["description"]}
-    if "repository" in document:
-        said["repository_url"] = document["repository"]["url"]
+    if url := document.get("repository", {}).get("url"):
+        said["repository_url"] = url
     if packages := document.get("packages"):
         oci = (package for package in packages if package["registryType"] == "oci")
         said |= _of_package(next(oci, packages[0]))

@@ -1,10 +1,11 @@
 """How the SQLite file of a log is opened, shared between connections, and closed."""
 
 import threading
-from collections.abc import AsyncIterator, Set
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import anyio
+import anyio.abc
 import anyio.to_thread
 import pytest
 
@@ -77,14 +78,13 @@ async def test_a_newer_schema_is_refused(path: Path) -> None:
 
 async def test_what_is_no_database_is_refused(diary: Path) -> None:
     """Neither a text file, nor a folder, nor a file in a file is opened; no thread is left."""
-    before = lasting_threads()
     with pytest.raises(CorruptLogError, match="not a database"):
         await SqliteDatabase.open(diary)
     with pytest.raises(StorageUnavailableError, match="unable to open"):
         await SqliteDatabase.open(diary.parent)
     with pytest.raises(StorageUnavailableError, match="check the data directory"):
         await SqliteDatabase.open(diary / "log.db")
-    await expect_only(before)
+    await expect_no_thread()
 
 
 async def test_a_backup_by_sqlite_is_a_log_again(path: Path, database: SqliteDatabase) -> None:
@@ -134,20 +134,21 @@ async def test_waiting_for_another_writer_can_be_cancelled(database: SqliteDatab
 
 async def test_closing_ends_the_threads_even_when_cancelled(path: Path) -> None:
     """A thread left running would keep the process from ending."""
-    before = lasting_threads()
     database = await SqliteDatabase.open(path)
-    assert len(lasting_threads() - before) == 2
+    opened = len(connection_threads())
     with anyio.CancelScope() as scope:
         scope.cancel()
         await database.close()
-    await expect_only(before)
+    await expect_no_thread()
+    assert opened == 2
 
 
-def lasting_threads() -> Set[threading.Thread]:
-    return {thread for thread in threading.enumerate() if not thread.daemon}
+def connection_threads() -> list[threading.Thread]:
+    """The threads of aiosqlite; anyio keeps some of its own."""
+    return [thread for thread in threading.enumerate() if "connection" in thread.name]
 
 
-async def expect_only(threads: Set[threading.Thread]) -> None:
-    for thread in lasting_threads() - threads:
+async def expect_no_thread() -> None:
+    for thread in connection_threads():
         await anyio.to_thread.run_sync(thread.join, 10)
-    assert lasting_threads() <= threads
+    assert connection_threads() == []
