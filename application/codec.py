@@ -73,6 +73,11 @@ def _make_converter() -> cattrs.Converter:
 _converter = _make_converter()
 
 
+_structure = {
+    name: _converter.get_structure_hook(event_type.cls) for name, event_type in EVENT_TYPES.items()
+}
+
+
 def name_of(event: Event) -> str:
     """The name that an event is stored under."""
     return _NAMES[type(event)]
@@ -106,7 +111,7 @@ def decode(stored: StoredEvent) -> Event:
     try:
         payload = json.loads(stored.data.decode())
         payload = upcast(stored.type, stored.schema_version, known.schema_version, payload)
-        event: Event = _converter.structure(payload, known.cls)
+        event: Event = _structure[stored.type](payload, known.cls)
     except Exception as error:
         raise CorruptLogError(
             f"position {stored.position}: the payload is not that of a {stored.type}: {error!r}"

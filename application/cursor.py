@@ -1,7 +1,6 @@
 """Where the next page of a list starts, as one URL-safe word that carries its filters."""
 
 import base64
-import binascii
 import json
 from datetime import datetime
 from typing import Any
@@ -59,7 +58,7 @@ def decode_cursor(text: str) -> Cursor:
     try:
         raw = base64.b64decode(text.encode() + b"=" * (-len(text) % 4), b"-_", validate=True)
         return _cursor_of(*json.loads(raw))
-    except (ValueError, TypeError, binascii.Error) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise InvalidCursorError(f"{text!r} is not a cursor: {_EXPECTED}") from error
 
 

@@ -7,7 +7,7 @@ import anyio.to_thread
 import attrs
 
 from application.codec import decode, encode
-from domain.asof import AsOf, refuse_future
+from domain.asof import AsOf, AtPosition, refuse_future
 from domain.errors import NothingRecordedError
 from domain.events import Event
 from domain.identifiers import (
@@ -108,13 +108,20 @@ class EventLog:
             InvalidAsOfError: the moment lies in the future.
             NothingRecordedError: it lies before the first commit.
         """
-        head = await self._store.head()
-        refuse_future(as_of, max(clock.now(), head.recorded_at or clock.now()), head.position)
+        head, now = await self._store.head(), clock.now()
+        refuse_future(as_of, max(now, head.recorded_at or now), head.position)
         commit = await self._store.commit_at(as_of)
         if commit is None:
             first = await self._store.first_commit()
             raise NothingRecordedError(str(as_of), first.recorded_at if first else None)
         return commit
+
+    async def end_of_commit(self, position: Position) -> Position:
+        """Where the commit ends that *position* belongs to."""
+        before = await self._store.commit_at(AtPosition(position - 1))
+        async for commits in self._store.commits(after=before.last_position if before else ORIGIN):
+            return commits[0].last_position
+        return position
 
 
 def _new_commit(

@@ -13,6 +13,7 @@ from application.projections.catalogs import Catalogs
 from application.projections.projection import Projection
 from application.projections.sync_runs import RunsBySource
 from domain.definitions import Definitions
+from domain.errors import CorruptLogError
 from domain.identifiers import ORIGIN, Position
 from domain.ports.storage import StoragePort, View, ViewChange
 
@@ -21,8 +22,8 @@ from domain.ports.storage import StoragePort, View, ViewChange
 class Live:
     """What the projections say at a position.
 
-    `changed_position` is that of the last event that can be seen in a registry: what was
-    answered at the same changed position is still the answer.
+    `changed_position` is where the last commit ends that can be seen in a registry, or later:
+    what was answered at the same changed position is still the answer.
     """
 
     position: Position = ORIGIN
@@ -78,14 +79,13 @@ class Projector:
         self.live = Live()
 
     async def load(self) -> None:
-        """Restore the views as they were left, then catch up."""
-        for projection in self._projections:
-            position = await self._storage.checkpoint(projection.view)
-            rows = [row async for batch in self._storage.rows(projection.view) for row in batch]
-            state = await anyio.to_thread.run_sync(projection.restore, rows)
-            self._folded[projection.view] = _Folded(state, position)
-        self.live = self._live(ORIGIN)
-        await self.catch_up()
+        """Restore the views as they were left, then catch up.
+
+        Raises:
+            CorruptLogError: an event cannot be read.
+        """
+        async with self._catching_up:
+            await self._load()
 
     async def catch_up(self) -> Live:
         """Fold what the log has got since.
@@ -96,25 +96,45 @@ class Projector:
         async with self._catching_up:
             head = await self._storage.head()
             if head.position > self.live.position:
-                for projection in self._projections:
-                    await self._fold(projection, head.position)
-                self.live = self._live(head.position)
+                await self._fold_all(head.position)
             return self.live
 
     async def rebuild(self) -> None:
-        """Drop every view and fold the log from its start."""
-        for projection in self._projections:
-            await self._storage.drop(projection.view)
-        await self.load()
+        """Drop every view and fold the log from its start. Until then the old state is live.
 
-    def _live(self, position: Position) -> Live:
-        return Live(
-            position=position,
-            changed_position=max(
-                self._folded[projection.view].position
-                for projection in self._projections
-                if SYNC not in projection.categories
-            ),
+        Raises:
+            CorruptLogError: an event cannot be read.
+        """
+        async with self._catching_up:
+            for projection in self._projections:
+                await self._storage.drop(projection.view)
+            await self._load()
+
+    async def _load(self) -> None:
+        for projection in self._projections:
+            self._folded[projection.view] = await self._restored(projection)
+        await self._fold_all((await self._storage.head()).position)
+
+    async def _restored(self, projection: Projection[Any]) -> _Folded:
+        """Rows and the checkpoint they belong to: read again where another process moved both."""
+        while True:
+            position = await self._storage.checkpoint(projection.view)
+            rows = [row async for batch in self._storage.rows(projection.view) for row in batch]
+            if position == await self._storage.checkpoint(projection.view):
+                state = await anyio.to_thread.run_sync(projection.restore, rows)
+                return _Folded(state, position)
+
+    async def _fold_all(self, upto: Position) -> None:
+        for projection in self._projections:
+            await self._fold(projection, upto)
+        changed = max(
+            self._folded[projection.view].position
+            for projection in self._projections
+            if SYNC not in projection.categories
+        )
+        self.live = Live(
+            position=upto,
+            changed_position=await self._log.end_of_commit(changed) if changed else ORIGIN,
             states={view: folded.state for view, folded in self._folded.items()},
         )
 
@@ -126,7 +146,13 @@ class Projector:
         )
         async for batch in events:
             before = self._folded[projection.view]
-            step = await anyio.to_thread.run_sync(projection.step, before.state, batch)
+            try:
+                step = await anyio.to_thread.run_sync(projection.step, before.state, batch)
+            except Exception as error:
+                raise CorruptLogError(
+                    f"positions {batch[0].position} to {batch[-1].position} do not go on from what "
+                    f"was before them: {error!r}: run registry verify"
+                ) from error
             await self._keep(projection, _Folded(step.state, batch[-1].position), step.change)
         folded = self._folded[projection.view]
         if upto - folded.position > _MOST_BEHIND:

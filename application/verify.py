@@ -39,7 +39,7 @@ async def verify(
     try:
         head = await storage.head()
         commits = [commit async for batch in storage.commits() for commit in batch]
-        check.expect(commits)
+        found += check.expect(commits)
         async for events in storage.read(upto=_MOST):
             found += await anyio.to_thread.run_sync(check.events, events)
             progress(check.position, head.position)
@@ -75,9 +75,19 @@ class _LogCheck:
         self._frontier = Frontier()
         self._streams: dict[StreamName, StreamHead] = {}
 
-    def expect(self, commits: Sequence[StoredCommit]) -> None:
-        """What the events are compared with."""
+    def expect(self, commits: Sequence[StoredCommit]) -> list[Damage]:
+        """Take what the events are compared with: each commit must begin where one ends."""
         self._expected = commits
+        ends = [ORIGIN, *(commit.last_position for commit in commits)]
+        return [
+            _damage(
+                min(end + 1, commit.first_position),
+                f"commit {commit.commit_id} begins at {commit.first_position}, "
+                f"the one before ends at {end}",
+            )
+            for end, commit in zip(ends, commits, strict=False)
+            if commit.first_position != end + 1
+        ]
 
     def events(self, batch: Sequence[StoredEvent]) -> list[Damage]:
         """Check the next events."""
@@ -86,7 +96,10 @@ class _LogCheck:
     def end(self) -> list[Damage]:
         """What is missing once all events were seen."""
         return [
-            _damage(commit.first_position, f"commit {commit.commit_id} has lost its events")
+            _damage(
+                max(commit.first_position, self.position + 1),
+                f"commit {commit.commit_id} has lost its events",
+            )
             for commit in self._expected[self.commits :]
         ]
 

@@ -10,6 +10,7 @@ from typing import Any
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from entrypoints.container import to_toolhive
+from entrypoints.garbage import collect_seldom
 from entrypoints.http.app import create_app
 from entrypoints.http.services import Services
 from entrypoints.release import current_release
@@ -37,6 +38,7 @@ class Application:
     async def _live(self, receive: Receive, send: Send) -> None:
         """The lifespan protocol (ASGI specification, Lifespan)."""
         await receive()
+        collect_seldom()
         message: dict[str, Any] = {"type": "lifespan.shutdown.complete"}
         try:
             async with running(self._read()) as started:

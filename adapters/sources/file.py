@@ -29,9 +29,9 @@ def _check_path(_settings: object, _attribute: object, value: str) -> None:
 
 @attrs.frozen
 class FileSettings:
-    """Where the file is. A relative path counts from the working directory."""
+    """Where the file is."""
 
-    path: str = attrs.field(validator=_check_path)
+    path: str = attrs.field(validator=_check_path, metadata={"path": True})
 
 
 @attrs.frozen(kw_only=True)

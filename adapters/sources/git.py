@@ -63,14 +63,14 @@ class GitSettings:
     may receive.
     """
 
-    repository: str = attrs.field(validator=_check_repository)
+    repository: str = attrs.field(validator=_check_repository, metadata={"path": "or URL"})
     path: str = attrs.field(default="registry.json", validator=_check_path)
     branch: str | None = None
     tag: str | None = None
     commit: str | None = attrs.field(default=None, validator=_check_commit)
-    token_file: str | None = None
+    token_file: str | None = attrs.field(default=None, metadata={"path": True})
     token_user: str = "x-access-token"  # noqa: S105 - a user name
-    ssh_key_file: str | None = None
+    ssh_key_file: str | None = attrs.field(default=None, metadata={"path": True})
     max_repository_mib: int = attrs.field(default=500, validator=attrs.validators.ge(1))
 
     def __attrs_post_init__(self) -> None:

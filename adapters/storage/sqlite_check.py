@@ -13,9 +13,9 @@ _TRIGGERS = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
 
 
 async def find_damage(database: SqliteDatabase) -> Sequence[Damage]:
-    """Everything that SQLite, the triggers, the counters and the Merkle frontier tell."""
+    """Everything that SQLite, the triggers, the numbers and the Merkle frontier tell."""
     found: list[str] = []
-    for check in (_integrity, _references, _triggers, _counters, _frontier):
+    for check in (_integrity, _references, _triggers, _counters, _order, _frontier):
         try:
             found += await check(database)
         except CorruptLogError as error:
@@ -55,6 +55,14 @@ async def _counters(database: SqliteDatabase) -> list[str]:
         if not rows == last == ever:
             found.append(f"{table} has {rows} rows, {key} up to {last}, and once had {ever}")
     return found
+
+
+async def _order(database: SqliteDatabase) -> list[str]:
+    rows = await database.fetch(
+        "SELECT commit_number FROM commits WHERE first_position != 1 + coalesce((SELECT"
+        " last_position FROM commits AS b WHERE b.commit_number = commits.commit_number - 1), 0)"
+    )
+    return [f"commit {number} does not begin where commit {number - 1} ends" for (number,) in rows]
 
 
 async def _frontier(database: SqliteDatabase) -> list[str]:

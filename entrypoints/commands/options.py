@@ -40,7 +40,9 @@ def run(work: Callable[..., Awaitable[T]], *arguments: Any, **options: Any) -> T
 
     from domain.errors import AnnalsError
     from entrypoints.error_codes import code_of
+    from entrypoints.garbage import collect_seldom
 
+    collect_seldom()
     try:
         return anyio.run(partial(work, *arguments, **options))
     except AnnalsError as error:

@@ -16,6 +16,7 @@ from domain.entry import Entry
 from domain.events import EntryListed, RegistryDefined, SourceDefined
 from domain.identifiers import CommitId, RegistryName, SourceName
 from domain.log import AnyVersion
+from entrypoints.garbage import collect_seldom
 from tests.harness.generator import entries
 
 VERSIONS = 100_000
@@ -37,6 +38,8 @@ class Bench:
 
 @pytest.fixture(scope="session")
 def bench() -> Iterator[Bench]:
+    """As the commands do, see entrypoints.garbage."""
+    collect_seldom()
     with start_blocking_portal() as portal:
         yield Bench(portal)
 

@@ -26,8 +26,8 @@ from tests.harness.clock import SteppingClock
 from tests.harness.sqlite_files import run_script, tamper
 
 TABLES = ("commits", "events", "documents", "frontier")
-KEYS = ("commit_number", "position", "only_row")
-"""Columns that are the row's number."""
+KEYS = {"commits": "commit_number", "events": "position", "frontier": "only_row"}
+"""The column that is the row's number."""
 CONFIGURATION = """
 sources:
   - {{name: one, file: {{path: {directory}/one.json}}}}
@@ -74,24 +74,21 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @attrs.frozen(kw_only=True)
 class Cell:
-    """A value in a table, with what `verify` has to name when it is changed.
-
-    `positions` are those that the row is about, none for a document or the frontier; `name` is
-    what a document is known by.
-    """
+    """A value in a table, and how a change of it has to be named: `where` and with what words."""
 
     table: str
     column: str
     rowid: int
     value: Any
-    positions: range
-    name: str
+    where: range
+    words: str
 
     def is_named(self, damages: Sequence[Damage]) -> bool:
-        """Whether the damages tell of this cell's row."""
-        if self.positions:
-            return any(damage.position in self.positions for damage in damages)
-        return any(self.name in damage.what for damage in damages)
+        """Whether the damages tell of this cell."""
+        return any(
+            self.words in damage.what and (not self.where or damage.position in self.where)
+            for damage in damages
+        )
 
 
 def cells_of(path: Path, table: str) -> Iterator[Cell]:
@@ -100,24 +97,28 @@ def cells_of(path: Path, table: str) -> Iterator[Cell]:
         connection.row_factory = sqlite3.Row
         for row in connection.execute(f"SELECT rowid AS row_id, * FROM {table}").fetchall():
             for column in row.keys()[1:]:
-                yield Cell(
-                    table=table,
-                    column=column,
-                    rowid=row["row_id"],
-                    value=row[column],
-                    positions=_positions(table, row),
-                    name=row["hash"] if table == "documents" else "frontier",
-                )
+                yield _cell(table, column, row)
 
 
-def _positions(table: str, row: sqlite3.Row) -> range:
+def _cell(table: str, column: str, row: sqlite3.Row) -> Cell:
+    where, words = range(0), ""
     match table:
         case "events":
-            return range(row["position"], row["position"] + 1)
+            where = range(row["position"], row["position"] + 1)
         case "commits":
-            return range(row["first_position"], row["last_position"] + 1)
-        case _:
-            return range(0)
+            where = range(1, row["last_position"] + 2)
+        case "documents":
+            words = row["hash"]
+        case "frontier":
+            words = "frontier"
+    return Cell(
+        table=table,
+        column=column,
+        rowid=row["row_id"],
+        value=row[column],
+        where=where,
+        words=words,
+    )
 
 
 def changes_of(value: int | str | bytes, *, every: bool) -> Iterator[int | bytes]:
@@ -148,7 +149,7 @@ class TamperedLog:
 
         A change that SQLite refuses, because two rows would have the same key, is none.
         """
-        is_key = cell.value == cell.rowid and cell.column in KEYS
+        is_key = KEYS.get(cell.table) == cell.column
         try:
             self._set(cell, change, cell.rowid)
         except sqlite3.IntegrityError:
@@ -190,8 +191,8 @@ async def tampered(log: Path, tmp_path: Path) -> AsyncIterator[TamperedLog]:
 async def test_every_changed_cell_is_named(
     log: Path, tampered: TamperedLog, table: str, every: bool
 ) -> None:
-    """A flipped bit of any cell is found where it is: an event at its very position, a commit
-    at one of its own, a document by its hash."""
+    """A flipped bit of any cell is found: that of an event at its very position, of a commit no
+    later than where the next one begins, of a document by its hash."""
     assert await tampered.damages() == []
     missed = [
         (cell, change)
@@ -201,3 +202,90 @@ async def test_every_changed_cell_is_named(
     ]
     assert missed == []
     assert await tampered.damages() == [], "the tampering was not undone"
+
+
+CUT_OFF = """
+    DELETE FROM events WHERE position > 13;
+    DELETE FROM commits WHERE last_position > 13;
+"""
+SWAPPED_EVENTS = """
+    UPDATE events SET position = -4 WHERE position = 4;
+    UPDATE events SET position = 4 WHERE position = 5;
+    UPDATE events SET position = 5 WHERE position = -4;
+"""
+SWAPPED_DATA = """
+    UPDATE events SET data =
+        (SELECT data FROM events AS other WHERE other.position = 9 - events.position)
+    WHERE position IN (4, 5);
+"""
+SWAPPED_BODIES = """
+    UPDATE documents SET (body, body_crc32) =
+        (SELECT body, body_crc32 FROM documents AS other WHERE other.rowid = 3 - documents.rowid)
+    WHERE rowid IN (1, 2);
+"""
+SWAPPED_COMMIT_NUMBERS = """
+    UPDATE commits SET commit_number = -2 WHERE commit_number = 2;
+    UPDATE commits SET commit_number = 2 WHERE commit_number = 3;
+    UPDATE commits SET commit_number = 3 WHERE commit_number = -2;
+    UPDATE events SET commit_number = 5 - commit_number WHERE commit_number IN (2, 3);
+"""
+LOWER_COMMIT_NUMBER = """
+    UPDATE commits SET commit_number = 0 WHERE commit_number = 2;
+    UPDATE events SET commit_number = 0 WHERE commit_number = 2;
+"""
+SPLIT_COMMIT = """
+    UPDATE commits SET first_position = 6 WHERE commit_number = 2;
+    INSERT INTO commits SELECT 8, 'other', recorded_at_us - 1, effective_at_us - 1, 4, 5, root
+        FROM commits WHERE commit_number = 2;
+    UPDATE events SET commit_number = 8 WHERE position IN (4, 5);
+    UPDATE sqlite_sequence SET seq = 8 WHERE name = 'commits';
+"""
+FORGED_LEAF = """
+    UPDATE events SET data = CAST(replace(data, 'active', 'deleted') AS BLOB),
+        leaf_hash = (SELECT leaf_hash FROM events WHERE position = 5) WHERE position = 4;
+"""
+
+
+@pytest.mark.parametrize(
+    ("script", "position", "words"),
+    [
+        ("DELETE FROM events WHERE position = 5", 5, "the next event is at 6"),
+        ("DELETE FROM events WHERE position = 15", 15, "has lost its events"),
+        ("DELETE FROM events WHERE position BETWEEN 4 AND 6", 4, "the next event is at 7"),
+        ("DELETE FROM commits WHERE commit_number = 7", None, "points at nothing"),
+        ("DELETE FROM commits WHERE commit_number = 3", 7, "the next event is at 9"),
+        (CUT_OFF, None, "once had 15"),
+        (CUT_OFF + "DELETE FROM sqlite_sequence", None, "the Merkle frontier, of 15 events"),
+        ("UPDATE events SET position = position + 1 WHERE position = 15", 15, "the next event"),
+        ("UPDATE events SET position = -position", 1, "has lost its events"),
+        (SWAPPED_EVENTS, 4, "is not the one that was appended"),
+        (SWAPPED_DATA, 4, "is not the one that was appended"),
+        (SWAPPED_BODIES, 4, "has another body"),
+        (SWAPPED_COMMIT_NUMBERS, None, "commit 2"),
+        (LOWER_COMMIT_NUMBER, None, "commit 0"),
+        (SPLIT_COMMIT, 4, "is not the one that was appended"),
+        (FORGED_LEAF, 4, "is not the one that was appended"),
+        ("DELETE FROM documents WHERE rowid = 1", 4, "is missing"),
+        ("INSERT INTO documents VALUES ('ab', x'', 0)", None, "ab"),
+        ("DELETE FROM frontier", None, "the Merkle frontier, of 0 events"),
+        ("UPDATE sqlite_sequence SET seq = 99", None, "once had 99"),
+    ],
+)
+async def test_what_more_can_be_done_to_rows_is_named(
+    log: Path, tmp_path: Path, script: str, position: int | None, words: str
+) -> None:
+    """Rows deleted, swapped, renumbered, forged or added are named, where they are first."""
+    path = tmp_path / "tampered.db"
+    shutil.copy(log, path)
+    tamper(path, script)
+    found = [damage for damage in await damages_of(path) if not damage.what.startswith("trigger")]
+    assert found[0].position == position
+    assert any(words in damage.what for damage in found if damage.position == position), found
+
+
+async def damages_of(path: Path) -> Sequence[Damage]:
+    storage = await SqliteStorage.open(path, SteppingClock())
+    try:
+        return (await verify(storage)).damages
+    finally:
+        await storage.close()
