@@ -4,14 +4,13 @@ import uuid
 from collections.abc import Sequence
 
 from application.event_log import CONFIG_STREAM, EventLog, Write, catalog_stream
-from application.projections.catalogs import Catalogs
 from application.projector import Projector
 from domain.catalog import Catalog
 from domain.definitions import Desired, redefinitions
 from domain.errors import WrongExpectedVersionError
 from domain.events import ConfigEvent, DelistReason, EntryDelisted, SourceRetired
 from domain.identifiers import CommitId, SourceName
-from domain.log import AnyVersion, Exactly
+from domain.log import Exactly
 from domain.ports.storage import EventStorePort
 
 _DECISIONS = 3
@@ -40,23 +39,25 @@ async def _apply(
     live = await projector.catch_up()
     events = redefinitions(live.definitions, desired)
     if events:
-        delistings = [
-            _delisting(event.name, live.catalogs)
-            for event in events
-            if isinstance(event, SourceRetired)
-        ]
+        retired = [event.name for event in events if isinstance(event, SourceRetired)]
         await log.append(
             CommitId(f"config-{uuid.uuid4().hex}"),
-            [Write(CONFIG_STREAM, Exactly(version), events), *delistings],
+            [
+                Write(CONFIG_STREAM, Exactly(version), events),
+                *[await _delisting(source, store, projector) for source in retired],
+            ],
         )
         await projector.catch_up()
     return events
 
 
-def _delisting(source: SourceName, catalogs: Catalogs) -> Write:
-    keys = [entry.key for entry in catalogs.get(source, Catalog()).entries()]
+async def _delisting(source: SourceName, store: EventStorePort, projector: Projector) -> Write:
+    """Of what is offered at one version of the catalog: another process may sync the source."""
+    version = await store.stream_version(catalog_stream(source))
+    live = await projector.catch_up()
+    keys = [entry.key for entry in live.catalogs.get(source, Catalog()).entries()]
     events = [
         EntryDelisted(key=key, reason=DelistReason.SOURCE_RETIRED)
         for key in sorted(keys, key=lambda key: key.sort_key)
     ]
-    return Write(catalog_stream(source), AnyVersion(), events)
+    return Write(catalog_stream(source), Exactly(version), events)

@@ -21,7 +21,7 @@ ServerKey = tuple[str, str]
 class RegistryVersion:
     """One registry at a position. `servers` are in the order of lists, `keys` beside them.
 
-    `changed_at` is when anything last changed that can be seen in it.
+    `changed_at` is when it was defined, or when one of its sources last changed.
     """
 
     definition: RegistryDefinition

@@ -17,7 +17,6 @@ from domain.catalog import Catalog
 from domain.diff import Offer, diff, revised_hashes
 from domain.entry import Entry
 from domain.errors import (
-    AnnalsError,
     RemovalRefusedError,
     SourceContentError,
     SourceError,
@@ -32,6 +31,7 @@ from domain.events import (
     RejectedEntry,
     SyncCompleted,
     SyncCounts,
+    SyncEvent,
     SyncFailed,
     SyncStage,
 )
@@ -40,7 +40,7 @@ from domain.guards import Guards, refuse_removal
 from domain.identifiers import CommitId, DocumentHash, EntryKey, Position, SourceName
 from domain.log import AnyVersion, Exactly
 from domain.ports.format import FormatPort, Parsed
-from domain.ports.source import Fetched, SourcePort
+from domain.ports.source import Fetched, SourcePort, Unchanged
 from domain.ports.storage import EventStorePort
 
 _log = logging.getLogger(__name__)
@@ -92,7 +92,8 @@ class _FailedError(Exception):
 
     def __init__(self, stage: SyncStage, reason: str) -> None:
         super().__init__(reason)
-        self.event = SyncFailed(stage=stage, reason=reason)
+        writable = reason.encode(errors="replace").decode()  # a path may be no Unicode
+        self.event = SyncFailed(stage=stage, reason=writable)
 
 
 class Syncer:
@@ -114,23 +115,28 @@ class Syncer:
         """
         await self._report.started(source.name)
         try:
-            outcome = await self._try(source)
-        except _FailedError as failure:
-            outcome = await self._record_failure(source.name, failure.event)
-        except AnnalsError as error:
+            outcome = await self._run(source)
+            live = await self._projector.catch_up()
+        except Exception as error:
             await self._report.failed(source.name, str(error))
             raise
-        live = await self._projector.catch_up()
         await self._report.ended(outcome, live.catalogs.get(source.name, Catalog()))
         return outcome
+
+    async def _run(self, source: SyncedSource) -> SyncOutcome:
+        try:
+            return await self._try(source)
+        except _FailedError as failure:
+            position = await self._record_run(source.name, failure.event)
+            return SyncOutcome(source=source.name, position=position, failed=failure.event)
 
     async def _try(self, source: SyncedSource) -> SyncOutcome:
         live = await self._projector.catch_up()
         last = live.sync_runs.get(source.name, SyncRuns()).completed
-        known = last.revision if last and _same_rules(last, source) else None
-        content = await _read(source, known)
-        if content is None:
-            return await self._record_unchanged(source, live.catalogs.get(source.name, Catalog()))
+        content = await _read(source, last if last and _same_rules(last, source) else None)
+        if isinstance(content, SyncCompleted):
+            catalog = live.catalogs.get(source.name, Catalog())
+            return await self._record_unchanged(source.name, content, catalog)
         for _ in range(_DECISIONS - 1):
             try:
                 return await self._record(source, content)
@@ -174,25 +180,15 @@ class Syncer:
         bodies = {**stored, **{known: offered[known] for known in wanted & offered.keys()}}
         return await anyio.to_thread.run_sync(_parse_all, bodies)
 
-    async def _record_unchanged(self, source: SyncedSource, catalog: Catalog) -> SyncOutcome:
-        last = self._projector.live.sync_runs[source.name].completed
-        completed = SyncCompleted(
-            revision=last.revision if last else "",
-            unread=True,
-            filter_hash=source.filter.hash,
-            settings_hash=source.settings_hash,
-            counts=SyncCounts(unchanged=sum(1 for _ in catalog.entries())),
-            rejected=(),
-            notes=(),
-        )
-        position = await self._record_run(source.name, completed)
-        return SyncOutcome(source=source.name, completed=completed, position=position)
+    async def _record_unchanged(
+        self, source: SourceName, last: SyncCompleted, catalog: Catalog
+    ) -> SyncOutcome:
+        counts = SyncCounts(unchanged=sum(1 for _ in catalog.entries()))
+        completed = attrs.evolve(last, unread=True, counts=counts, rejected=(), notes=())
+        position = await self._record_run(source, completed)
+        return SyncOutcome(source=source, position=position, completed=completed)
 
-    async def _record_failure(self, source: SourceName, failed: SyncFailed) -> SyncOutcome:
-        position = await self._record_run(source, failed)
-        return SyncOutcome(source=source, failed=failed, position=position)
-
-    async def _record_run(self, source: SourceName, event: SyncCompleted | SyncFailed) -> int:
+    async def _record_run(self, source: SourceName, event: SyncEvent) -> Position:
         write = Write(sync_stream(source), AnyVersion(), [event])
         appended = await self._log.append(_commit_id(source), [write])
         return appended.commit.last_position
@@ -203,12 +199,14 @@ def _same_rules(last: SyncCompleted, source: SyncedSource) -> bool:
     return (last.filter_hash, last.settings_hash) == (source.filter.hash, source.settings_hash)
 
 
-async def _read(source: SyncedSource, known_revision: str | None) -> _Content | None:
-    """What the source offers, None where it is unchanged."""
+async def _read(source: SyncedSource, last: SyncCompleted | None) -> _Content | SyncCompleted:
+    """What the source offers, or *last* where it has not changed since."""
     try:
-        fetched = await source.port.fetch(known_revision)
-        if not isinstance(fetched, Fetched):
-            return None
+        fetched = await source.port.fetch(last.revision if last else None)
+        if isinstance(fetched, Unchanged):
+            if last is None:
+                raise TypeError("unchanged, but since when?")
+            return last
         parsed = await _parse(source.format, fetched.payloads)
     except SourceError as error:
         raise _FailedError(SyncStage.FETCH, str(error)) from error

@@ -44,7 +44,7 @@ async def verify(
             found += await anyio.to_thread.run_sync(check.events, events)
             progress(check.position, head.position)
         found += check.end()
-    except CorruptLogError as error:
+    except _UNREADABLE as error:
         found.append(Damage(position=check.position + 1, what=str(error)))
     found += await _document_damages(storage, check)
     return Verification(
@@ -57,6 +57,8 @@ async def verify(
 
 
 _MOST = 2**63 - 1
+_UNREADABLE = (CorruptLogError, TypeError)
+"""Where the file itself is damaged a value may be missing, or of another type than stored."""
 
 
 def _by_position(damage: Damage) -> tuple[bool, Position]:
@@ -175,7 +177,7 @@ async def _batch_damages(
 ) -> list[Damage]:
     try:
         bodies = await storage.documents(hashes)
-    except CorruptLogError as error:
+    except _UNREADABLE as error:
         if len(hashes) == 1:
             return [Damage(position=check.named.get(hashes[0]), what=str(error))]
         return [

@@ -8,6 +8,7 @@ from datetime import datetime
 import attrs
 
 from domain.entry import Lifecycle, Status
+from domain.errors import CorruptLogError
 from domain.events import (
     CatalogEvent,
     EntryDelisted,
@@ -96,6 +97,9 @@ def evolve(catalog: Catalog, events: Iterable[Recorded]) -> Catalog:
 
     Takes many events at once, because each call copies the table of names. Names do not
     touch each other, so each is folded by itself, commit by commit.
+
+    Raises:
+        CorruptLogError: a version changes that is not listed.
     """
     by_name: dict[EntryName, list[Recorded]] = {}
     for recorded in events:
@@ -111,6 +115,8 @@ def _evolve_name(versions: Versions, history: list[Recorded]) -> Versions:
     listed, departed = dict(versions.listed), dict(versions.departed)
     for recorded_at, commit in itertools.groupby(history, key=operator.itemgetter(0)):
         for _, event in commit:
+            if event.key.version not in listed and not isinstance(event, EntryListed):
+                raise CorruptLogError(f"{event.key} changes without being listed")
             _apply(listed, departed, event, recorded_at)
         _flag_latest(listed, recorded_at)
     return Versions(listed, departed)

@@ -37,11 +37,13 @@ def redefine(definitions: Definitions, events: Iterable[DatedConfigEvent]) -> De
             case SourceRetired():
                 del sources[event.name]
             case RegistryDefined():
+                known = registries.get(event.name)
+                has_others = known is None or known.sources != event.sources
                 registries[event.name] = RegistryDefinition(
                     name=event.name,
                     sources=event.sources,
                     rank=event.rank,
-                    defined_at=recorded_at,
+                    defined_at=recorded_at if has_others else known.defined_at,
                 )
             case RegistryRetired():
                 del registries[event.name]

@@ -1,5 +1,6 @@
 """What a sync refuses to believe: a source that suddenly offers next to nothing."""
 
+import math
 from collections.abc import Iterable, Sequence
 
 import attrs
@@ -36,10 +37,11 @@ def refuse_removal(catalog: Catalog, events: Sequence[CatalogEvent], guards: Gua
                 f"the source offers none of the {len(names)} names it offered before: if that is "
                 "meant, set allowEmpty: true for it"
             )
-    elif len(names) >= _FEW and len(gone) > guards.max_removal * len(names):
+    elif len(names) >= _FEW and len(gone) / len(names) > guards.max_removal:
+        enough = math.ceil(100 * len(gone) / len(names)) / 100
         raise RemovalRefusedError(
             f"the source no longer offers {len(gone)} of {len(names)} names: if that is meant, "
-            f"set maxRemoval to at least {len(gone) / len(names):.2f} for it"
+            f"set maxRemoval to at least {enough} for it"
         )
 
 

@@ -72,7 +72,7 @@ class NewCommit:
 
     `documents` are bodies by their hash, which must fit; one that is known already is not
     stored again. `effective_at` is when the source says that all this took effect; it is
-    brought between the last effective time of the streams and `recorded_at`.
+    brought between the last effective time of the streams (or 1970) and `recorded_at`.
     """
 
     commit_id: CommitId = attrs.field(validator=_plain)

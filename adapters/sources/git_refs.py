@@ -69,7 +69,8 @@ def _default(settings: GitSettings, advertised: Advertised) -> Target:
             f"{settings.repository} has no default branch: set branch. {nearest('main', branches)}"
         )
     name = (advertised.default or "HEAD").removeprefix("refs/heads/")
-    return Target(ref="HEAD", commit=advertised.refs["HEAD"], label=f"branch {name}")
+    shown = name if name.isprintable() else repr(name)
+    return Target(ref="HEAD", commit=advertised.refs["HEAD"], label=f"branch {shown}")
 
 
 def _names(advertised: Advertised, prefix: str) -> list[str]:

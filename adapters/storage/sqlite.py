@@ -130,8 +130,8 @@ class SqliteStorage:
         """
         rows = await self._database.fetch(sql, json.dumps(list(hashes)))
         if len(rows) > _BATCH:
-            return await anyio.to_thread.run_sync(_unpacked_documents, rows)
-        return _unpacked_documents(rows)
+            return await anyio.to_thread.run_sync(document_body.unpack, rows)
+        return document_body.unpack(rows)
 
     async def document_hashes(self) -> AsyncIterator[Sequence[DocumentHash]]:
         sql = f"SELECT hash FROM documents WHERE hash > ? ORDER BY hash LIMIT {_BATCH}"
@@ -221,7 +221,7 @@ async def _stream_head(db: aiosqlite.Connection, stream: StreamName) -> StreamHe
 
 
 async def _insert(
-    db: aiosqlite.Connection, made: MadeCommit, bodies: Sequence[tuple[str, bytes, int]]
+    db: aiosqlite.Connection, made: MadeCommit, bodies: Sequence[document_body.Row]
 ) -> None:
     commit = made.commit
     cursor = await db.execute(
@@ -262,16 +262,9 @@ async def _move_checkpoint(
     return moved.rowcount == 1
 
 
-def _packed_documents(commit: NewCommit) -> list[tuple[str, bytes, int]]:
+def _packed_documents(commit: NewCommit) -> list[document_body.Row]:
     check_documents(commit)
-    return [(name, *document_body.pack(body)) for name, body in commit.documents.items()]
-
-
-def _unpacked_documents(rows: Iterable[tuple[str, bytes, int]]) -> dict[DocumentHash, bytes]:
-    return {
-        DocumentHash(name): document_body.unpack(name, body, checksum)
-        for name, body, checksum in rows
-    }
+    return document_body.pack(commit.documents)
 
 
 def _event_row(event: StoredEvent, commit_number: int | None) -> tuple[Any, ...]:

@@ -9,13 +9,16 @@ from adapters.storage.sqlite_database import SCHEMA, SqliteDatabase
 from domain.errors import CorruptLogError
 from domain.ports.storage import Damage
 
-_TRIGGERS = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+_SCHEMA = """
+    SELECT type, name, sql FROM sqlite_master
+    WHERE type = 'trigger' OR (type = 'table' AND name NOT LIKE 'sqlite%')
+"""
 
 
 async def find_damage(database: SqliteDatabase) -> Sequence[Damage]:
-    """Everything that SQLite, the triggers, the numbers and the Merkle frontier tell."""
+    """Everything that SQLite, the schema, the numbers and the Merkle frontier tell."""
     found: list[str] = []
-    for check in (_integrity, _references, _triggers, _counters, _order, _frontier):
+    for check in (_integrity, _references, _schema, _counters, _order, _frontier):
         try:
             found += await check(database)
         except CorruptLogError as error:
@@ -33,16 +36,16 @@ async def _references(database: SqliteDatabase) -> list[str]:
     return [f"row {row} of {table} points at nothing in {parent}" for table, row, parent, _ in rows]
 
 
-async def _triggers(database: SqliteDatabase) -> list[str]:
-    altered = _triggers_as_made() ^ set(await database.fetch(_TRIGGERS))
-    names = sorted({name for name, _ in altered})
-    return [f"trigger {name} is not as it was made: the log can be changed" for name in names]
+async def _schema(database: SqliteDatabase) -> list[str]:
+    altered = _schema_as_made() ^ set(await database.fetch(_SCHEMA))
+    found = sorted({(kind, name) for kind, name, _ in altered})
+    return [f"{kind} {name} is not as it was made: the log can be changed" for kind, name in found]
 
 
-def _triggers_as_made() -> set[tuple[str, str]]:
+def _schema_as_made() -> set[tuple[str, str, str]]:
     with closing(sqlite3.connect(":memory:")) as made:
         made.executescript(SCHEMA.read_text(encoding="utf-8"))
-        return set(made.execute(_TRIGGERS))
+        return set(made.execute(_SCHEMA))
 
 
 async def _counters(database: SqliteDatabase) -> list[str]:

@@ -174,13 +174,23 @@ def translated(path: Path) -> Iterator[None]:
     """Turn what SQLite and the file system raise into errors of the domain."""
     try:
         yield
-    except sqlite3.OperationalError as error:
-        raise StorageUnavailableError(
-            f"{path}: {error}: is the disk full, the file writable and no other writer stuck?"
-        ) from error
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        if _is_of_the_moment(error):
+            raise StorageUnavailableError(
+                f"{path}: {error}: is the disk full, the file writable and no other writer stuck?"
+            ) from error
         raise CorruptLogError(f"{path}: {error}: restore the file from a backup") from error
     except OSError as error:
         raise StorageUnavailableError(
             f"{error.filename or path}: {error.strerror}: check the data directory"
         ) from error
+
+
+def _is_of_the_moment(error: Exception) -> bool:
+    """Whether the file may be sound. An unknown table or column (`SQLITE_ERROR`), or an error
+    whose text cannot be decoded, comes of a damaged schema.
+    """
+    return (
+        isinstance(error, sqlite3.OperationalError)
+        and error.sqlite_errorcode != sqlite3.SQLITE_ERROR
+    )

@@ -33,22 +33,18 @@ class CatalogsProjection:
         return {source: Catalog(names) for source, names in found.items()}
 
     def step(self, state: Catalogs, events: Sequence[LoggedEvent]) -> Step[Catalogs]:
-        by_source = _by_source(events)
-        evolved = {
-            source: evolve(state.get(source, Catalog()), recorded)
-            for source, recorded in by_source.items()
-        }
+        folded = fold_catalogs(state, events)
         puts = {
-            _key(source, key): value
-            for source, recorded in by_source.items()
+            _key(source, key): row
+            for source, recorded in _by_source(events).items()
             for name in {event.key.entry_name for _, event in recorded}
-            for key, value in _changed_rows(
+            for key, row in _changed_rows(
                 name,
                 state.get(source, Catalog()).names.get(name, Versions()),
-                evolved[source].names[name],
+                folded[source].names[name],
             )
         }
-        return Step({**state, **evolved}, ViewChange(puts=puts))
+        return Step(folded, ViewChange(puts=puts))
 
 
 def fold_catalogs(catalogs: Catalogs, events: Sequence[LoggedEvent]) -> Catalogs:

@@ -1,4 +1,4 @@
-"""The last sync of every source, as the log tells it."""
+"""The last sync of every source since it was defined, as the log tells it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -6,10 +6,10 @@ from typing import TypeAlias
 
 import attrs
 
-from application.event_log import SYNC, LoggedEvent, source_of
+from application.event_log import CONFIG, SYNC, LoggedEvent, source_of
 from application.projections.projection import Step
 from application.view_rows import pack, unpack
-from domain.events import SyncCompleted, SyncFailed
+from domain.events import SourceRetired, SyncCompleted, SyncFailed
 from domain.identifiers import SourceName
 from domain.ports.storage import View, ViewChange
 
@@ -30,28 +30,30 @@ class SyncRunsProjection:
     """One row per source."""
 
     view = View("sync_runs", 1)
-    categories = (SYNC,)
+    categories = (SYNC, CONFIG)
 
     def restore(self, rows: Iterable[tuple[str, bytes]]) -> RunsBySource:
         return {SourceName(source): unpack(value, SyncRuns) for source, value in rows}
 
     def step(self, state: RunsBySource, events: Sequence[LoggedEvent]) -> Step[RunsBySource]:
-        changed: dict[SourceName, SyncRuns] = {}
+        runs = dict(state)
         for logged in events:
-            source = source_of(logged.stream)
-            runs = changed.get(source) or state.get(source) or SyncRuns()
-            changed[source] = _after(runs, logged)
-        puts = {str(source): pack(runs) for source, runs in changed.items()}
-        return Step({**state, **changed}, ViewChange(puts=puts))
+            _apply(runs, logged)
+        changed = {source: run for source, run in runs.items() if run is not state.get(source)}
+        puts = {str(source): pack(run) for source, run in changed.items()}
+        return Step(runs, ViewChange(puts=puts, deletes=frozenset(state.keys() - runs.keys())))
 
 
-def _after(runs: SyncRuns, logged: LoggedEvent) -> SyncRuns:
+def _apply(runs: dict[SourceName, SyncRuns], logged: LoggedEvent) -> None:
+    """A source that was retired has lost its catalog, so its syncs begin anew."""
+    source = source_of(logged.stream)
+    before = runs.get(source, SyncRuns())
     match logged.event:
         case SyncCompleted() as completed:
-            if completed.unread and runs.completed:
-                completed = attrs.evolve(completed, rejected=runs.completed.rejected)
-            return SyncRuns(completed=completed, completed_at=logged.recorded_at)
+            if completed.unread and before.completed:
+                completed = attrs.evolve(completed, rejected=before.completed.rejected)
+            runs[source] = SyncRuns(completed=completed, completed_at=logged.recorded_at)
         case SyncFailed() as failed:
-            return attrs.evolve(runs, failed=failed)
-        case _:
-            return runs
+            runs[source] = attrs.evolve(before, failed=failed)
+        case SourceRetired(name=name):
+            runs.pop(name, None)

@@ -41,12 +41,8 @@ def replay(**options: Any) -> None:
     The document goes to standard output or FILE; position, time, counts and Merkle root of the
     moment go to standard error.
     """
-    as_json, output = options.pop("as_json"), options.pop("output")
-    document, summary = run(_replay, **options)
-    if output is None:
-        sys.stdout.buffer.write(document)
-    else:
-        _write_file(output, document)
+    as_json = options.pop("as_json")
+    summary = run(_replay, **options)
     if as_json:
         click.echo(json.dumps(summary), err=True)
     else:
@@ -58,9 +54,10 @@ async def _replay(
     moment: str | None,
     registry_name: str | None,
     format_name: str,
+    output: Path | None,
     config_file: Path | None,
     data_dir: Path | None,
-) -> tuple[bytes, dict[str, Any]]:
+) -> dict[str, Any]:
     from application.replay import render_answer, render_file, replay
     from domain.asof import AtPosition, parse_as_of
     from domain.timestamps import to_rfc_3339
@@ -82,7 +79,8 @@ async def _replay(
             document = await render_answer(registry, documents) + b"\n"
         else:
             document = await render_file(registry, documents, formats()[format_name])
-    summary = {
+    _write(document, output)
+    return {
         "registry": registry.definition.name,
         "position": commit.last_position,
         "recorded_at": to_rfc_3339(commit.recorded_at),
@@ -90,11 +88,13 @@ async def _replay(
         "versions": len(registry.servers),
         "merkle_root": commit.root.hex(),
     }
-    return document, summary
 
 
-def _write_file(path: Path, document: bytes) -> None:
+def _write(document: bytes, output: Path | None) -> None:
+    if output is None:
+        sys.stdout.buffer.write(document)
+        return
     try:
-        path.write_bytes(document)
+        output.write_bytes(document)
     except OSError as error:
-        raise click.FileError(str(path), error.strerror) from error
+        raise click.FileError(str(output), error.strerror) from error

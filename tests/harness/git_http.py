@@ -37,7 +37,7 @@ class GitHttpServer(ThreadingHTTPServer):
     """Serves every repository under *root*; keeps the requests that came.
 
     With *token*, requests have to carry it: as a Basic password, or with *scheme* "Bearer" as it
-    is. `intercept` may answer a request before Git does.
+    is. `intercept` may answer a request before Git does, `variables` are for Git's environment.
     """
 
     daemon_threads = True
@@ -49,6 +49,7 @@ class GitHttpServer(ThreadingHTTPServer):
         self.token = token
         self.scheme = scheme
         self.requests: list[GitRequest] = []
+        self.variables: dict[str, str] = {}
         self.intercept: Callable[[GitRequest], GitAnswer | None] = lambda _request: None
 
     def url(self, name: str, host: str = "127.0.0.1") -> str:
@@ -109,7 +110,10 @@ class _Handler(BaseHTTPRequestHandler):
             "REMOTE_ADDR": self.client_address[0],
         }
         backend = subprocess.run(
-            ["git", "http-backend"], input=body, env={**ISOLATED, **variables}, capture_output=True
+            ["git", "http-backend"],
+            input=body,
+            env={**ISOLATED, **variables, **self.server.variables},
+            capture_output=True,
         )
         head, _, content = backend.stdout.partition(b"\r\n\r\n")
         headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))

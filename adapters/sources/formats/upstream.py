@@ -154,11 +154,16 @@ def _is_time(text: str) -> bool:
 
 
 _TIMES = ("statusChangedAt", "publishedAt")
+_UNICODE = expect(
+    "official-text",
+    "Unicode without lone surrogates",
+    lambda text: text == text.encode(errors="ignore").decode(),
+)
 _TIME = string(expect("official-time", "an RFC 3339 time with an offset", _is_time))
 _OFFICIAL = object_of(
     {
         "status": string(one_of(*Status)),
-        "statusMessage": string(),
+        "statusMessage": string(_UNICODE),
         **dict.fromkeys(_TIMES, _TIME),
     }
 )

@@ -205,6 +205,25 @@ async def test_broken_pack(server: GitHttpServer, cache: Path) -> None:
     assert await content(git_source(server.url(REPOSITORY), cache)) == b"{}"
 
 
+@pytest.fixture
+def chatty(server: GitHttpServer, tmp_path: Path) -> GitHttpServer:
+    """A server that sends a message which is no UTF-8 while it packs."""
+    hook = tmp_path / "hook"
+    hook.write_text('#!/bin/sh\nprintf "\\377\\n" >&2\nexec "$@"\n')
+    hook.chmod(0o700)
+    server.variables = {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": "uploadpack.packObjectsHook",
+        "GIT_CONFIG_VALUE_0": str(hook),
+    }
+    return server
+
+
+async def test_messages_of_a_server_are_not_read(chatty: GitHttpServer, cache: Path) -> None:
+    """What a server tells people while it works cannot make a fetch fail."""
+    assert await content(git_source(chatty.url(REPOSITORY), cache)) == b"{}"
+
+
 async def test_host_that_does_not_listen(cache: Path) -> None:
     """A connection that is refused is told with the address."""
     with pytest.raises(SourceUnreachableError, match="1/x: failed to connect"):

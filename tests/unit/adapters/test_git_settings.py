@@ -189,12 +189,14 @@ def test_target(ref: dict[str, str], commit: str, label: str) -> None:
     assert (target.commit, target.label) == (commit * 40, label)
 
 
-def test_default_branch_without_a_name() -> None:
-    """A detached HEAD is followed too."""
-    target = choose_target(
-        GitSettings(repository=HTTPS), Advertised(refs={"HEAD": "1" * 40}, default=None)
-    )
-    assert target.label == "branch HEAD"
+@pytest.mark.parametrize(
+    ("default", "label"),
+    [(None, "branch HEAD"), ("refs/heads/a\n\udcff", r"branch 'a\n\udcff'")],
+)
+def test_name_of_the_default_branch(default: str | None, label: str) -> None:
+    """A detached HEAD is followed too, and a name that the server made up is quoted."""
+    advertised = Advertised(refs={"HEAD": "1" * 40}, default=default)
+    assert choose_target(GitSettings(repository=HTTPS), advertised).label == label
 
 
 @pytest.mark.parametrize(

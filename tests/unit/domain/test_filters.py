@@ -90,6 +90,7 @@ def test_globs_match_as_spelt_out(glob: Sequence[Token], name: str) -> None:
         ("server-[!0-9]", "server-7", False),
         ("server-[abc]", "server-b", True),
         ("[a-cx-z]", "y", True),
+        ("[a-a]", "a", True),
         ("[^a]", "^", True),
         ("[^a]", "b", False),
         ("[[]", "[", True),
