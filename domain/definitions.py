@@ -37,17 +37,20 @@ def redefine(definitions: Definitions, events: Iterable[DatedConfigEvent]) -> De
             case SourceRetired():
                 del sources[event.name]
             case RegistryDefined():
-                known = registries.get(event.name)
-                has_others = known is None or known.sources != event.sources
-                registries[event.name] = RegistryDefinition(
-                    name=event.name,
-                    sources=event.sources,
-                    rank=event.rank,
-                    defined_at=recorded_at if has_others else known.defined_at,
-                )
+                registries[event.name] = _defined(registries.get(event.name), event, recorded_at)
             case RegistryRetired():
                 del registries[event.name]
     return Definitions(sources=sources, registries=registries)
+
+
+def _defined(
+    known: RegistryDefinition | None, event: RegistryDefined, at: datetime
+) -> RegistryDefinition:
+    """Another place in the configuration is no other registry to its readers."""
+    since = known.defined_at if known and known.sources == event.sources else at
+    return RegistryDefinition(
+        name=event.name, sources=event.sources, rank=event.rank, defined_at=since
+    )
 
 
 @attrs.frozen(kw_only=True)

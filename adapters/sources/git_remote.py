@@ -183,7 +183,7 @@ class RemoteCallbacks(pygit2.RemoteCallbacks):
     def _user_pass(self, url: str, allowed_types: CredentialType) -> pygit2.UserPass:
         if self._token is None:
             raise self._refused("asks for a token: let tokenFile name a file that holds one")
-        if False and _origin(url) != _origin(self._settings.repository):
+        if _origin(url) != _origin(self._settings.repository):
             raise self._refused(
                 f"redirects to {url}, which does not get the token: if you trust that address,"
                 " write it into `repository`"

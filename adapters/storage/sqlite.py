@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import aiosqlite
 import anyio.to_thread
@@ -29,6 +29,8 @@ from domain.log import (
 from domain.ports.clock import ClockPort
 from domain.ports.storage import Damage, View, ViewChange
 from domain.timestamps import from_micros, to_micros
+
+_T = TypeVar("_T", int, str)
 
 _BATCH = 1000  # rows that are turned into objects between two turns of the event loop
 
@@ -89,7 +91,7 @@ class SqliteStorage:
         last = (await self.head()).position if upto is None else upto
         while rows := await self._database.fetch(sql, after, last, *arguments):
             yield [_event(row) for row in rows]
-            after = rows[-1][0]
+            after = _beyond(after, rows[-1][0])
 
     async def head(self) -> Head:
         return _head(await self._one_commit("ORDER BY commit_number DESC"))
@@ -121,7 +123,7 @@ class SqliteStorage:
         sql = f"{_COMMITS} WHERE first_position > ? ORDER BY first_position LIMIT {_BATCH}"
         while rows := await self._database.fetch(sql, after):
             yield [_commit(row) for row in rows]
-            after = rows[-1][3]
+            after = _beyond(after, rows[-1][3])
 
     async def documents(self, hashes: Iterable[DocumentHash]) -> Mapping[DocumentHash, bytes]:
         sql = """
@@ -138,7 +140,7 @@ class SqliteStorage:
         after = ""
         while rows := await self._database.fetch(sql, after):
             yield [DocumentHash(document_hash) for (document_hash,) in rows]
-            after = rows[-1][0]
+            after = _beyond(after, rows[-1][0])
 
     async def checkpoint(self, view: View) -> Position:
         sql = "SELECT position FROM checkpoints WHERE projection = ? AND version = ?"
@@ -169,7 +171,7 @@ class SqliteStorage:
         start = ""
         while rows := await self._database.fetch(sql, view.projection, view.version, start):
             yield rows
-            start = rows[-1][0] + "\0"  # the next key there can be
+            start = _beyond(start, rows[-1][0] + "\0")  # the next key there can be
 
     async def drop(self, view: View) -> None:
         async with self._database.transaction() as db:
@@ -184,6 +186,17 @@ class SqliteStorage:
 
     async def close(self) -> None:
         await self._database.close()
+
+
+def _beyond(after: _T, last: _T) -> _T:
+    """*last*, after which the next batch begins: a damaged tree can bring the same rows for ever.
+
+    Raises:
+        CorruptLogError
+    """
+    if type(last) is not type(after) or last <= after:
+        raise CorruptLogError(f"rows after {after} come out of order: restore the file from a backup")
+    return last
 
 
 async def _find_commit(db: aiosqlite.Connection, commit_id: CommitId) -> StoredCommit | None:
