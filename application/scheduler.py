@@ -83,9 +83,13 @@ class Scheduler:
 
     async def _follow(self) -> None:
         """Take over what other processes append, such as `registry sync` beside the server."""
+        told = ""
         while True:
             await self._sleep(_FOLLOW_SECONDS)
             try:
                 await self._projector.catch_up()
+                told = ""
             except AnnalsError as error:
-                _log.error("serving what was known before, the log cannot be followed: %s", error)
+                if str(error) != told:
+                    _log.error("serving what was known before, the log has an end: %s", error)
+                told = str(error)

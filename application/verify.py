@@ -1,6 +1,7 @@
 """Checks a whole log: every event, every commit, every document, recomputed."""
 
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 
 import anyio.to_thread
 import attrs
@@ -9,7 +10,7 @@ from application.codec import decode
 from domain.entry import document_hash
 from domain.errors import CorruptLogError
 from domain.events import EntryListed, EntryRevised
-from domain.identifiers import ORIGIN, DocumentHash, Position, StreamName
+from domain.identifiers import ORIGIN, CommitId, DocumentHash, Position, StreamName
 from domain.log import StoredCommit, StoredEvent, StreamHead, leaf_of
 from domain.merkle import EMPTY_ROOT, Frontier, grow
 from domain.ports.storage import Damage, StoragePort
@@ -45,7 +46,7 @@ async def verify(
             progress(check.position, head.position)
         found += check.end()
     except _UNREADABLE as error:
-        found.append(Damage(position=check.position + 1, what=str(error)))
+        found.append(_damage(check.position + 1, f"the log cannot be read further: {error}"))
     found += await _document_damages(storage, check)
     return Verification(
         events=check.position,
@@ -142,7 +143,7 @@ class _LogCheck:
         commit = self._expected[self.commits]
         if not commit.first_position <= event.position <= commit.last_position:
             yield _damage(event.position, f"commit {commit.commit_id} does not reach this far")
-        if event.commit_id != commit.commit_id:
+        if _shared(event) != _shared(commit):
             yield _damage(event.position, f"the event is not of commit {commit.commit_id}")
         if event.position >= commit.last_position:
             yield from self._root(commit)
@@ -161,13 +162,16 @@ class _LogCheck:
 
 
 async def _document_damages(storage: StoragePort, check: _LogCheck) -> list[Damage]:
-    """Documents that events name and that are missing or other than named, and vice versa."""
+    """Documents that are other than their hash says, and those that events name in vain."""
     found: list[Damage] = []
     missing = dict(check.named)
-    async for hashes in storage.document_hashes():
-        found += await _batch_damages(storage, hashes, check)
-        for known in hashes:
-            missing.pop(known, None)
+    try:
+        async for hashes in storage.document_hashes():
+            found += await _batch_damages(storage, hashes, check)
+            for known in hashes:
+                missing.pop(known, None)
+    except _UNREADABLE as error:
+        found.append(Damage(position=None, what=f"the documents cannot be listed: {error}"))
     found += [_damage(position, f"document {h} is missing") for h, position in missing.items()]
     return found
 
@@ -190,6 +194,11 @@ async def _batch_damages(
         Damage(position=check.named.get(known), what=f"document {known} has another body")
         for known in hashed
     ]
+
+
+def _shared(part: StoredEvent | StoredCommit) -> tuple[CommitId, datetime, datetime]:
+    """What a commit has in common with its events."""
+    return part.commit_id, part.recorded_at, part.effective_at
 
 
 def _damage(position: Position, what: str) -> Damage:

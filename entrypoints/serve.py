@@ -1,5 +1,6 @@
 """A server in this process: Hypercorn around the application, with an orderly stop."""
 
+import asyncio
 import json
 import logging
 import signal
@@ -30,12 +31,14 @@ async def serve(settings: Settings, address: str | None, *, json_logs: bool) -> 
     listen = address or settings.config.server.address
     async with running(settings) as started:
         app: Any = make_app(started)
+        serving = hypercorn_serve(
+            app,
+            _hypercorn_config(settings, listen),
+            shutdown_trigger=_stop_signal(started, settings, listen),
+        )
         try:
-            await hypercorn_serve(
-                app,
-                _hypercorn_config(settings, listen),
-                shutdown_trigger=_stop_signal(started, settings, listen),
-            )
+            # A task of its own: Hypercorn leaves the one it stops in marked as cancelled.
+            await asyncio.create_task(serving)
         except OSError as error:
             raise CannotListenError(
                 f"cannot listen on {listen}: {error.strerror}: choose another --address"

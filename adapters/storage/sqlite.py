@@ -195,7 +195,9 @@ def _beyond(after: _T, last: _T) -> _T:
         CorruptLogError
     """
     if type(last) is not type(after) or last <= after:
-        raise CorruptLogError(f"rows after {after} come out of order: restore the file from a backup")
+        raise CorruptLogError(
+            f"rows after {after} come out of order: restore the file from a backup"
+        )
     return last
 
 

@@ -5,7 +5,7 @@ import shutil
 import sqlite3
 import struct
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, closing
+from contextlib import closing
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -18,14 +18,16 @@ from adapters.storage.sqlite import SqliteStorage
 from application.verify import verify
 from domain.errors import AnnalsError
 from domain.ports.storage import Damage
-from entrypoints.config import Config, load
+from entrypoints.config import load
 from entrypoints.container import opened, synced_sources
 from entrypoints.running import prepare
 from entrypoints.settings import Settings
 from tests.harness.clock import SteppingClock
-from tests.harness.sqlite_files import run_script, tamper
+from tests.harness.new_commits import new_commit, write
+from tests.harness.sqlite_files import tamper
 
 TABLES = ("commits", "events", "documents", "frontier")
+PAGE_BYTES = 4096
 KEYS = {"commits": "commit_number", "events": "position", "frontier": "only_row"}
 """The column that is the row's number."""
 CONFIGURATION = """
@@ -186,7 +188,8 @@ async def tampered(log: Path, tmp_path: Path) -> AsyncIterator[TamperedLog]:
 
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize(
-    "every", [pytest.param(False, id="sample"), pytest.param(True, id="all", marks=pytest.mark.slow)]
+    "every",
+    [pytest.param(False, id="sample"), pytest.param(True, id="all", marks=pytest.mark.slow)],
 )
 async def test_every_changed_cell_is_named(
     log: Path, tampered: TamperedLog, table: str, every: bool
@@ -244,6 +247,12 @@ FORGED_LEAF = """
     UPDATE events SET data = CAST(replace(data, 'active', 'deleted') AS BLOB),
         leaf_hash = (SELECT leaf_hash FROM events WHERE position = 5) WHERE position = 4;
 """
+LOOSE = """
+    PRAGMA writable_schema=ON;
+    UPDATE sqlite_master SET sql = replace(replace(sql, ' NOT NULL', ''), ' STRICT', '')
+    WHERE type = 'table' AND name IN ('commits', 'events', 'documents');
+    PRAGMA writable_schema=RESET;
+"""
 
 
 @pytest.mark.parametrize(
@@ -266,9 +275,19 @@ FORGED_LEAF = """
         (SPLIT_COMMIT, 4, "is not the one that was appended"),
         (FORGED_LEAF, 4, "is not the one that was appended"),
         ("DELETE FROM documents WHERE rowid = 1", 4, "is missing"),
-        ("INSERT INTO documents VALUES ('ab', x'', 0)", None, "ab"),
+        ("INSERT INTO documents VALUES ('ab', x'', 0)", None, "document ab"),
         ("DELETE FROM frontier", None, "the Merkle frontier, of 0 events"),
         ("UPDATE sqlite_sequence SET seq = 99", None, "once had 99"),
+        (LOOSE, None, "table commits is not as it was made"),
+        (LOOSE + "UPDATE events SET data = NULL WHERE position = 1", 1, "cannot be read"),
+        (
+            LOOSE + "UPDATE commits SET first_position = 'x' WHERE commit_number = 7",
+            1,
+            "cannot be read",
+        ),
+        (LOOSE + "UPDATE documents SET body = NULL", 4, "NoneType"),
+        ("ALTER TABLE commits RENAME COLUMN root TO tree", 1, "no such column: root"),
+        ("ALTER TABLE documents RENAME COLUMN hash TO sum", None, "no such column: hash"),
     ],
 )
 async def test_what_more_can_be_done_to_rows_is_named(
@@ -289,3 +308,56 @@ async def damages_of(path: Path) -> Sequence[Damage]:
         return (await verify(storage)).damages
     finally:
         await storage.close()
+
+
+@pytest.mark.parametrize(
+    "flips", [pytest.param(300, id="sample"), pytest.param(5000, id="many", marks=pytest.mark.slow)]
+)
+async def test_a_flipped_byte_of_the_file_is_named_or_does_not_matter(
+    log: Path, tmp_path: Path, flips: int
+) -> None:
+    """Wherever the file is damaged: either that is told, or every row of the log is as it was."""
+    path, sound, chance = tmp_path / "damaged.db", log.read_bytes(), Random(flips)
+    rows = rows_of(log)
+    for _ in range(flips):
+        damaged = bytearray(sound)
+        offset = chance.randrange(len(sound))
+        damaged[offset] ^= chance.randrange(1, 256)
+        path.write_bytes(damaged)
+        assert await is_told(path) or rows_of(path) == rows, (offset, damaged[offset])
+
+
+def rows_of(path: Path) -> Sequence[Any]:
+    """Every row of the log's tables, read without a look at anything else; none if unreadable."""
+    with closing(sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)) as connection:
+        connection.text_factory = bytes
+        try:
+            return [connection.execute(f"SELECT * FROM {table}").fetchall() for table in TABLES]
+        except (sqlite3.Error, UnicodeDecodeError):
+            return []
+
+
+async def is_told(path: Path) -> bool:
+    """Whether a log is refused or found to be damaged."""
+    try:
+        return bool(await damages_of(path))
+    except AnnalsError:
+        return True
+
+
+async def test_a_tree_that_leads_back_is_named(tmp_path: Path) -> None:
+    """Where a damaged tree brings the same events again and again, reading ends with an error."""
+    path = tmp_path / "log.db"
+    storage = await SqliteStorage.open(path, SteppingClock())
+    await storage.append(new_commit("first", write("a", count=15)))
+    await storage.close()
+    with closing(sqlite3.connect(path)) as connection:
+        query = "SELECT rootpage FROM sqlite_master WHERE name = 'events'"
+        ((page,),) = connection.execute(query)
+    content = bytearray(path.read_bytes())
+    start = (page - 1) * PAGE_BYTES
+    (cell,) = struct.unpack_from(">H", content, start + 8 + 2 * 7)  # where the eighth row lies
+    assert content[start + cell + 1] == 8  # its position
+    content[start + cell + 1] = 100
+    path.write_bytes(content)
+    assert any("out of order" in damage.what for damage in await damages_of(path))

@@ -1,7 +1,8 @@
 """Log files of SqliteStorage as others find them: reopened, or tampered with."""
 
 import sqlite3
-from contextlib import closing
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 from adapters.storage.sqlite import SqliteStorage
@@ -10,14 +11,21 @@ from tests.harness.clock import SteppingClock
 from tests.harness.new_commits import whole_log
 
 
-async def reopened_log(path: Path) -> tuple[list[StoredCommit], list[StoredEvent]]:
-    """All that a file holds, which must be sound."""
+@asynccontextmanager
+async def opened(path: Path) -> AsyncIterator[SqliteStorage]:
+    """A storage of its own, closed also where a test fails: its threads outlive the test."""
     storage = await SqliteStorage.open(path, SteppingClock())
     try:
-        assert await storage.self_check() == []
-        return await whole_log(storage)
+        yield storage
     finally:
         await storage.close()
+
+
+async def reopened_log(path: Path) -> tuple[list[StoredCommit], list[StoredEvent]]:
+    """All that a file holds, which must be sound."""
+    async with opened(path) as storage:
+        assert await storage.self_check() == []
+        return await whole_log(storage)
 
 
 def run_script(path: Path, script: str) -> None:

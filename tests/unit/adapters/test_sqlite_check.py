@@ -7,9 +7,8 @@ import pytest
 
 from adapters.storage.sqlite import SqliteStorage
 from domain.errors import CorruptLogError
-from tests.harness.clock import SteppingClock
 from tests.harness.new_commits import collect, new_commit, write
-from tests.harness.sqlite_files import run_script, tamper
+from tests.harness.sqlite_files import opened, run_script, tamper
 
 FIRST = new_commit("first", write("a", count=3), bodies=[b"{}"])
 
@@ -21,10 +20,9 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def storage(path: Path) -> AsyncIterator[SqliteStorage]:
-    opened = await SqliteStorage.open(path, SteppingClock())
-    await opened.append(FIRST)
-    yield opened
-    await opened.close()
+    async with opened(path) as storage:
+        await storage.append(FIRST)
+        yield storage
 
 
 async def findings(storage: SqliteStorage) -> list[str]:
@@ -112,9 +110,8 @@ async def damaged(storage: SqliteStorage, path: Path) -> AsyncIterator[SqliteSto
     await storage.append(new_commit("long", write("a", *[b"payload" * 20] * 2000)))
     await storage.close()
     overwrite_pages(path)
-    opened = await SqliteStorage.open(path, SteppingClock())
-    yield opened
-    await opened.close()
+    async with opened(path) as damaged:
+        yield damaged
 
 
 async def test_damaged_pages_are_reported(damaged: SqliteStorage) -> None:

@@ -91,9 +91,8 @@ async def test_a_backup_by_sqlite_is_a_log_again(path: Path, database: SqliteDat
     """VACUUM INTO loses the WAL mode: opening the copy brings it back."""
     copy = path.with_name("copy.db")
     run_script(path, f"VACUUM INTO '{copy}'")
-    opened = await SqliteDatabase.open(copy)
-    assert await opened.fetch("PRAGMA journal_mode") == [("wal",)]
-    await opened.close()
+    assert await reopened_log(copy) == ([], [])
+    assert copy_is_in_wal_mode(copy)
 
 
 async def test_a_new_log_is_made_once(path: Path) -> None:

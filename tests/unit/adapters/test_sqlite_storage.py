@@ -3,8 +3,10 @@
 import asyncio
 import multiprocessing
 import shutil
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from itertools import count, pairwise
 from pathlib import Path
 
@@ -12,7 +14,6 @@ import anyio
 import anyio.to_thread
 import pytest
 
-from adapters.clock import SystemClock
 from adapters.storage.sqlite import SqliteStorage
 from adapters.storage.sqlite_database import SqliteDatabase
 from domain.errors import (
@@ -26,7 +27,7 @@ from domain.merkle import root_of
 from domain.ports.storage import View, ViewChange
 from tests.harness.clock import SteppingClock
 from tests.harness.new_commits import collect, documents_of, new_commit, whole_log, write
-from tests.harness.sqlite_files import reopened_log, run_script, tamper
+from tests.harness.sqlite_files import opened, reopened_log, run_script, tamper
 
 VIEW = View("catalog", 1)
 FIRST = new_commit("first", write("a", count=3), bodies=[b"{}", b"[]"])
@@ -92,18 +93,17 @@ async def test_a_position_is_not_given_out_twice(storage: SqliteStorage, path: P
 
 async def test_what_was_appended_outlives_the_connection(path: Path) -> None:
     """Log, documents and views are there after reopening, and the log goes on."""
-    storage = await SqliteStorage.open(path, SteppingClock())
-    await storage.append(FIRST)
-    await storage.advance(VIEW, ViewChange(puts={"a": b"1"}), after=0, upto=3)
-    before = await whole_log(storage)
-    await storage.close()
-    again = await SqliteStorage.open(path, SteppingClock())
-    assert await whole_log(again) == before
-    assert await again.documents(FIRST.documents) == FIRST.documents
-    assert (await again.checkpoint(VIEW), await collect(again.rows(VIEW))) == (3, [("a", b"1")])
-    assert (await again.append(FIRST)).repeated
-    assert (await again.append(new_commit("next"))).commit.first_position == 4
-    await again.close()
+    async with opened(path) as storage:
+        await storage.append(FIRST)
+        await storage.advance(VIEW, ViewChange(puts={"a": b"1"}), after=0, upto=3)
+        before = await whole_log(storage)
+    async with opened(path) as storage:
+        assert await whole_log(storage) == before
+        assert await storage.documents(FIRST.documents) == FIRST.documents
+        assert await storage.checkpoint(VIEW) == 3
+        assert await collect(storage.rows(VIEW)) == [("a", b"1")]
+        assert (await storage.append(FIRST)).repeated
+        assert (await storage.append(new_commit("next"))).commit.first_position == 4
 
 
 async def test_what_was_acknowledged_is_in_the_files(storage: SqliteStorage, path: Path) -> None:
@@ -118,18 +118,17 @@ async def test_what_was_acknowledged_is_in_the_files(storage: SqliteStorage, pat
 
 async def test_connections_see_and_guard_each_other(storage: SqliteStorage, path: Path) -> None:
     """A second connection reads, repeats, refuses and goes on as the first would."""
-    other = await SqliteStorage.open(path, SteppingClock())
     await storage.append(FIRST)
-    assert await whole_log(other) == await whole_log(storage)
-    assert (await other.append(FIRST)).repeated
-    with pytest.raises(CommitIdReusedError):
-        await other.append(new_commit("first"))
-    await other.append(new_commit("second", write("a", expected=Exactly(3))))
-    with pytest.raises(WrongExpectedVersionError):
-        await storage.append(new_commit("third", write("a", expected=Exactly(3))))
-    assert await other.advance(VIEW, ViewChange(), after=0, upto=4)
-    assert not await storage.advance(VIEW, ViewChange(), after=0, upto=4)
-    await other.close()
+    async with opened(path) as other:
+        assert await whole_log(other) == await whole_log(storage)
+        assert (await other.append(FIRST)).repeated
+        with pytest.raises(CommitIdReusedError):
+            await other.append(new_commit("first"))
+        await other.append(new_commit("second", write("a", expected=Exactly(3))))
+        with pytest.raises(WrongExpectedVersionError):
+            await storage.append(new_commit("third", write("a", expected=Exactly(3))))
+        assert await other.advance(VIEW, ViewChange(), after=0, upto=4)
+        assert not await storage.advance(VIEW, ViewChange(), after=0, upto=4)
 
 
 ROUNDS = 30
@@ -141,16 +140,16 @@ def race(path: Path, name: str) -> list[str]:
 
 
 async def _race(path: Path, name: str) -> list[str]:
-    storage, won = await SqliteStorage.open(path, SystemClock()), []
-    for number in range(ROUNDS):
-        commit_id = f"{name}-{number}"
-        contested = write("contested", count=2, expected=Exactly(2 * number))
-        try:
-            await storage.append(new_commit(commit_id, contested))
-            won.append(commit_id)
-        except WrongExpectedVersionError:
-            await storage.append(new_commit(commit_id, write(name)))
-    await storage.close()
+    won = []
+    async with opened(path) as storage:
+        for number in range(ROUNDS):
+            commit_id = f"{name}-{number}"
+            contested = write("contested", count=2, expected=Exactly(2 * number))
+            try:
+                await storage.append(new_commit(commit_id, contested))
+                won.append(commit_id)
+            except WrongExpectedVersionError:
+                await storage.append(new_commit(commit_id, write(name)))
     return won
 
 
@@ -281,13 +280,12 @@ async def test_a_writer_that_is_stuck_is_reported(
     """Where another program holds the file, an append fails, and reads go on."""
     await storage.append(FIRST)
     await execute(database, "PRAGMA busy_timeout=0")
-    other = await SqliteDatabase.open(path)
-    async with other.transaction():
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StorageUnavailableError, match="locked"):
             await storage.append(new_commit("second"))
         assert (await storage.head()).position == 3
     assert not (await storage.append(new_commit("second"))).repeated
-    await other.close()
 
 
 async def test_a_damaged_frontier_is_not_built_upon(storage: SqliteStorage, path: Path) -> None:
