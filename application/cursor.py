@@ -23,18 +23,23 @@ class ListFilters:
     version: str | None = None
     include_deleted: bool | None = None
 
+    @property
+    def shows_deleted(self) -> bool:
+        """Who asks what changed must hear of deletions too."""
+        return bool(self.include_deleted or self.updated_since)
+
 
 @attrs.frozen
 class Cursor:
-    """The last key of the page before, and the filters of the list."""
+    """The last key of the page before, and the filters of the list; None where it has none."""
 
     after: ServerKey
-    filters: ListFilters
+    filters: ListFilters | None
 
 
 def encode_cursor(cursor: Cursor) -> str:
     """base64url without padding, because clients put it into URLs as it is."""
-    filters = cursor.filters
+    filters = cursor.filters or ListFilters()
     parts = [
         *cursor.after,
         filters.search,
@@ -54,7 +59,7 @@ def decode_cursor(text: str) -> Cursor:
     """
     name, colon, version = text.partition(":")
     if colon:
-        return Cursor((name, version), ListFilters())
+        return Cursor((name, version), None)
     try:
         raw = base64.b64decode(text.encode() + b"=" * (-len(text) % 4), b"-_", validate=True)
         return _cursor_of(*json.loads(raw))
@@ -89,10 +94,11 @@ def continued(asked: ListFilters, cursor: Cursor) -> ListFilters:
         InvalidCursorError: the request repeats a filter with another value.
     """
     carried = cursor.filters
-    if carried == ListFilters():
+    if carried is None:
         return asked
+    meant = attrs.evolve(carried, include_deleted=carried.shows_deleted)
     for name, value in _said(asked).items():
-        if value != getattr(carried, name):
+        if value != getattr(meant, name):
             raise InvalidCursorError(
                 f"{name} is not what the first page was asked with: {_EXPECTED}, with the same "
                 "filters or without them"

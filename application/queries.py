@@ -56,18 +56,13 @@ def _matching(
 
 
 def _passes(served: RegistryEntry, filters: ListFilters) -> bool:
-    if served.entry.status is Status.DELETED and not _shows_deleted(filters):
+    if served.entry.status is Status.DELETED and not filters.shows_deleted:
         return False
     if filters.updated_since and served.updated_at <= filters.updated_since:
         return False
     if filters.version == LATEST:
         return served.entry.is_latest
     return not filters.version or served.entry.version == filters.version
-
-
-def _shows_deleted(filters: ListFilters) -> bool:
-    """Who asks what changed must hear of deletions too."""
-    return bool(filters.include_deleted or filters.updated_since)
 
 
 def versions_of(

@@ -110,11 +110,11 @@ class _LogCheck:
         position = self.position + 1
         if event.position != position:
             yield _damage(position, f"the next event is at {event.position}")
-        self.position = event.position
         yield from self._envelope(event)
         yield from self._payload(event)
         self._frontier = grow(self._frontier, [event.leaf_hash])
         yield from self._commit(event)
+        self.position = event.position
 
     def _envelope(self, event: StoredEvent) -> Iterator[Damage]:
         if leaf_of(event) != event.leaf_hash:
@@ -171,7 +171,7 @@ async def _document_damages(storage: StoragePort, check: _LogCheck) -> list[Dama
             for known in hashes:
                 missing.pop(known, None)
     except _UNREADABLE as error:
-        found.append(Damage(position=None, what=f"the documents cannot be listed: {error}"))
+        return [*found, Damage(position=None, what=f"the documents cannot be listed: {error}")]
     found += [_damage(position, f"document {h} is missing") for h, position in missing.items()]
     return found
 

@@ -188,6 +188,15 @@ async def test_a_cursor_refuses_other_filters_beside_it(varied: RegistryWorld, o
     assert answer.json()["errors"][0]["location"] == "query.cursor"
 
 
+async def test_a_cursor_of_everything_refuses_a_filter(varied: RegistryWorld):
+    """That a list had no filters is part of it; saying the default aloud is no filter."""
+    first = (await varied.client.get("/v0.1/servers?limit=1")).json()
+    url = f"/v0.1/servers?cursor={first['metadata']['nextCursor']}"
+
+    assert (await varied.client.get(f"{url}&search=things")).status_code == 400
+    assert (await varied.client.get(f"{url}&include_deleted=false")).status_code == 200
+
+
 async def test_a_cursor_in_the_official_form_is_read(varied: RegistryWorld):
     """`name:version`, encoded or not, goes on behind that version with the filters beside it."""
     everything = keys(await walk(varied))
