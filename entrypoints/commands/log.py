@@ -13,6 +13,7 @@ from entrypoints.commands.output import write_table
 
 if TYPE_CHECKING:
     from application.event_log import EventLog, LoggedEvent
+    from domain.ports.storage import EventStorePort
 
 
 @click.command()
@@ -50,6 +51,8 @@ async def _log(
 
     settings = read_settings(config_file, data_dir)
     async with opened(settings.config, settings.data_dir, must_exist=True) as container:
+        if source is not None:
+            await _refuse_unknown(source, container.storage())
         head = (await container.storage().head()).position
         start = after if after is not None else (0 if source else max(0, head - limit))
         events = _events(container.log(), source, start)
@@ -59,6 +62,18 @@ async def _log(
                 last.append(event)
             return list(last)
         return [event async for event in _first(events, limit)]
+
+
+async def _refuse_unknown(source: str, store: "EventStorePort") -> None:
+    from application.event_log import catalog_stream, sync_stream
+    from domain.errors import SourceNotFoundError
+    from domain.identifiers import SourceName
+
+    streams = (catalog_stream(SourceName(source)), sync_stream(SourceName(source)))
+    if not any([await store.stream_version(stream) for stream in streams]):
+        raise SourceNotFoundError(
+            f"the log has nothing of a source {source!r}: `registry status` shows which there are"
+        )
 
 
 async def _events(log: "EventLog", source: str | None, after: int) -> "AsyncIterator[LoggedEvent]":

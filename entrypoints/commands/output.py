@@ -29,10 +29,11 @@ def write_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
         table.add_row(*(Text(str(cell), style=_STYLES.get(str(cell), "")) for cell in row))
     console = Console()
     if not console.is_terminal:
-        console.width = 200
+        console.width = _ONE_LINE  # or a long row is folded, and `grep` finds half of it
     console.print(table)
 
 
+_ONE_LINE = 100_000
 _STYLES = {"Complete": "green", "Failed": "red", "Syncing": "yellow", "failed": "red"}
 
 

@@ -31,7 +31,8 @@ from domain.ports.storage import StoragePort, View, ViewChange
 from tests.harness.clock import MICROSECOND, SECOND, START, SteppingClock
 from tests.harness.new_commits import collect, documents_of, new_commit, whole_log, write
 
-MORE_THAN_A_BATCH = 2500
+EVENTS = 2500  # more than comes in one batch, as are COMMITS
+COMMITS = 1001
 FIVE_MEGABYTES = hashlib.shake_256(b"incompressible").digest(5_000_000)
 VIEW = View("catalog", 1)
 
@@ -184,16 +185,21 @@ async def test_after_is_exclusive_and_upto_inclusive(storage: StoragePort) -> No
 
 async def test_batches_join_to_one_read(storage: StoragePort) -> None:
     """However it is batched, a long log comes whole and in order, from anywhere."""
-    events = MORE_THAN_A_BATCH
-    bodies = [str(number).encode() for number in range(events)]
-    long = new_commit("long", write("a", count=events), write("b", count=events), bodies=bodies)
+    bodies = [str(number).encode() for number in range(EVENTS)]
+    long = new_commit("long", write("a", count=EVENTS), write("b", count=EVENTS), bodies=bodies)
     await storage.append(long)
     positions = [event.position for event in await collect(storage.read(after=7))]
-    assert positions == list(range(8, 2 * events + 1))
-    only_b = await collect(storage.read(after=events + 1, upto=2 * events - 1, categories=["b"]))
-    assert [event.position for event in only_b] == list(range(events + 2, 2 * events))
+    assert positions == list(range(8, 2 * EVENTS + 1))
+    only_b = await collect(storage.read(after=EVENTS + 1, upto=2 * EVENTS - 1, categories=["b"]))
+    assert [event.position for event in only_b] == list(range(EVENTS + 2, 2 * EVENTS))
     assert set(await collect(storage.document_hashes())) == long.documents.keys()
     assert await storage.documents(long.documents) == long.documents
+
+
+async def test_batches_of_commits_join_to_one_read(storage: StoragePort) -> None:
+    """Many commits come whole and in order."""
+    made = await append_all(storage, *(new_commit(str(number)) for number in range(COMMITS)))
+    assert await collect(storage.commits()) == made
 
 
 @pytest.mark.parametrize(
@@ -431,7 +437,7 @@ async def test_a_key_both_put_and_deleted_is_there(storage: StoragePort) -> None
 
 async def test_rows_come_in_the_order_of_keys(storage: StoragePort) -> None:
     """Over more than one batch, whatever the keys: they order by code points."""
-    keys = ["", "\0", "a", "a\0", "a b", "é", "\uffff", "😀", "'", "%", *map(str, range(2500))]
+    keys = ["", "\0", "a", "a\0", "a b", "é", "\uffff", "😀", "'", "%", *map(str, range(EVENTS))]
     puts = {key: key.encode() for key in keys}
     await storage.advance(VIEW, ViewChange(puts=puts), after=0, upto=1)
     assert await collect(storage.rows(VIEW)) == sorted(puts.items())

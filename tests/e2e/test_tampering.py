@@ -66,7 +66,8 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
         async with opened(settings.config, directory) as container:
             await prepare(container, settings)
             for offers in SYNCS:
-                for source, offer in zip(synced_sources(settings.config, directory), offers):
+                sources = synced_sources(settings.config, directory)
+                for source, offer in zip(sources, offers, strict=True):
                     (directory / f"{source.name}.json").write_text(json.dumps(offer))
                     await container.syncer().sync(source)
 
@@ -317,14 +318,19 @@ async def test_a_flipped_byte_of_the_file_is_named_or_does_not_matter(
     log: Path, tmp_path: Path, flips: int
 ) -> None:
     """Wherever the file is damaged: either that is told, or every row of the log is as it was."""
-    path, sound, chance = tmp_path / "damaged.db", log.read_bytes(), Random(flips)
-    rows = rows_of(log)
+    path, chance, rows = tmp_path / "damaged.db", Random(flips), rows_of(log)
     for _ in range(flips):
-        damaged = bytearray(sound)
-        offset = chance.randrange(len(sound))
-        damaged[offset] ^= chance.randrange(1, 256)
-        path.write_bytes(damaged)
-        assert await is_told(path) or rows_of(path) == rows, (offset, damaged[offset])
+        changed = flip_a_byte(log, path, chance)
+        assert await is_told(path) or rows_of(path) == rows, changed
+
+
+def flip_a_byte(sound: Path, damaged: Path, chance: Random) -> tuple[int, int]:
+    """Copy a file with one byte of it changed: which byte, and to what."""
+    content = bytearray(sound.read_bytes())
+    offset = chance.randrange(len(content))
+    content[offset] ^= chance.randrange(1, 256)
+    damaged.write_bytes(content)
+    return offset, content[offset]
 
 
 def rows_of(path: Path) -> Sequence[Any]:

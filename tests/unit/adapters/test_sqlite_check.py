@@ -43,6 +43,7 @@ ORPHAN = "INSERT INTO events SELECT 4, 8, 'b', 1, type, 1, data, leaf_hash FROM 
         ("DROP TRIGGER events_no_delete", "trigger events_no_delete is not"),
         ("DROP TRIGGER documents_no_update;" + NO_OP, "trigger documents_no_update is not"),
         (EXTRA, "trigger extra is not"),
+        ("ALTER TABLE events ADD COLUMN extra ANY", "table events is not"),
         ("UPDATE frontier SET size = 4", "frontier, of 4 events"),
         ("UPDATE frontier SET size = 2", "frontier, of 2 events"),
         ("UPDATE frontier SET subtrees = zeroblob(64)", "frontier, of 3 events"),
@@ -67,6 +68,7 @@ async def test_one_thing_that_is_wrong_is_found(
     [
         ("DELETE FROM events WHERE position = 2", ["events"]),
         ("DELETE FROM events WHERE position = 3", ["events"]),
+        ("UPDATE commits SET first_position = 2", ["commit"]),
         ("DELETE FROM commits", ["row", "row", "row", "commits", "the"]),
         ("DELETE FROM events; DELETE FROM commits", ["commits", "events", "the"]),
         ("DELETE FROM events; DELETE FROM commits; DELETE FROM sqlite_sequence", ["the"]),

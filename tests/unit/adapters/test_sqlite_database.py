@@ -1,7 +1,9 @@
 """How the SQLite file of a log is opened, shared between connections, and closed."""
 
+import sqlite3
 import threading
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import anyio
@@ -37,6 +39,11 @@ def foreign(path: Path) -> bytes:
 def diary(path: Path) -> Path:
     path.write_text("Dear diary, " * 100)
     return path
+
+
+def in_wal_mode(path: Path) -> bool:
+    """What the header of a SQLite file says."""
+    return path.read_bytes()[18:20] == b"\2\2"
 
 
 async def test_every_connection_is_durable_and_strict(database: SqliteDatabase) -> None:
@@ -92,25 +99,38 @@ async def test_a_backup_by_sqlite_is_a_log_again(path: Path, database: SqliteDat
     copy = path.with_name("copy.db")
     run_script(path, f"VACUUM INTO '{copy}'")
     assert await reopened_log(copy) == ([], [])
-    assert copy_is_in_wal_mode(copy)
+    assert in_wal_mode(path)
+    assert in_wal_mode(copy)
 
 
 async def test_a_new_log_is_made_once(path: Path) -> None:
     """Whoever opens a new log at the same moment, all get the same one."""
-    opened: list[SqliteDatabase] = []
+    databases: list[SqliteDatabase] = []
 
     async def start(number: int) -> None:
-        database = await SqliteDatabase.open(path)
-        opened.append(database)
-        async with database.transaction() as db:
+        databases.append(await SqliteDatabase.open(path))
+        async with databases[-1].transaction() as db:
             await db.execute("INSERT INTO checkpoints VALUES ('opened', ?, 0)", (number,))
 
+    try:
+        async with anyio.create_task_group() as group:
+            for number in range(6):
+                group.start_soon(start, number)
+        for database in databases:
+            assert await database.fetch("SELECT count(*) FROM checkpoints") == [(6,)]
+    finally:
+        for database in databases:
+            await database.close()
+
+
+async def test_a_file_that_somebody_else_makes_is_waited_for(path: Path) -> None:
+    """Only a file that nobody else uses can be brought into WAL mode: opening has patience."""
     async with anyio.create_task_group() as group:
-        for number in range(6):
-            group.start_soon(start, number)
-    for database in opened:
-        assert await database.fetch("SELECT count(*) FROM checkpoints") == [(6,)]
-        await database.close()
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            group.start_soon(reopened_log, path)
+            await anyio.sleep(0.05)
+    assert in_wal_mode(path)
 
 
 async def test_waiting_for_another_writer_can_be_cancelled(database: SqliteDatabase) -> None:

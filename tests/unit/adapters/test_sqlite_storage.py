@@ -297,12 +297,22 @@ async def test_a_damaged_frontier_is_not_built_upon(storage: SqliteStorage, path
     assert (await storage.head()).position == 3
 
 
-async def test_a_damaged_body_is_not_served(storage: SqliteStorage, path: Path) -> None:
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "body = zeroblob(length(body))",
+        "body = (SELECT body FROM documents ORDER BY rowid DESC)",
+        "body = x'', body_crc32 = 0",
+    ],
+)
+async def test_a_damaged_body_is_not_served(
+    storage: SqliteStorage, path: Path, damage: str
+) -> None:
     """The document that was damaged is named, and the others stay readable."""
     await storage.append(FIRST)
     damaged, intact = (documents_of([body]) for body in (b"{}", b"[]"))
     (name,) = damaged
-    tamper(path, f"UPDATE documents SET body = zeroblob(length(body)) WHERE hash = '{name}'")
+    tamper(path, f"UPDATE documents SET {damage} WHERE hash = '{name}'")
     with pytest.raises(CorruptLogError, match=name):
         await storage.documents(FIRST.documents)
     assert await storage.documents(intact) == intact
