@@ -9,6 +9,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from domain.errors import AnnalsError
 from entrypoints.container import to_toolhive
 from entrypoints.garbage import collect_seldom
 from entrypoints.http.app import create_app
@@ -46,7 +47,7 @@ class Application:
                 await send({"type": "lifespan.startup.complete"})
                 await receive()
         except Exception as error:  # noqa: BLE001  # the server has to be told, whatever it is
-            _log.exception("Annals stopped")
+            _log.error("Annals stopped: %s", error, exc_info=not isinstance(error, AnnalsError))
             kind = "shutdown" if self._app else "startup"
             message = {"type": f"lifespan.{kind}.failed", "message": str(error)}
         await send(message)

@@ -21,20 +21,20 @@ from entrypoints.settings import Settings
 _MANY_REQUESTS = 1_000_000  # Hypercorn closes a connection after 1,000: clients only reconnect
 
 
-async def serve(settings: Settings, address: str | None, *, json_logs: bool) -> None:
+async def serve(settings: Settings, *, json_logs: bool) -> None:
     """Serve until SIGTERM or SIGINT.
 
     Raises:
         AnnalsError: it could not be started.
     """
     _log_to_stderr(json_logs=json_logs)
-    listen = address or settings.config.server.address
+    listen = settings.config.server.address
     async with running(settings) as started:
         app: Any = make_app(started)
         serving = hypercorn_serve(
             app,
-            _hypercorn_config(settings, listen),
-            shutdown_trigger=_stop_signal(started, settings, listen),
+            _hypercorn_config(settings),
+            shutdown_trigger=_stop_signal(started, settings),
         )
         try:
             # A task of its own: Hypercorn leaves the one it stops in marked as cancelled.
@@ -45,7 +45,8 @@ async def serve(settings: Settings, address: str | None, *, json_logs: bool) -> 
             ) from error
 
 
-def _hypercorn_config(settings: Settings, listen: str) -> HypercornConfig:
+def _hypercorn_config(settings: Settings) -> HypercornConfig:
+    listen = settings.config.server.address
     config = HypercornConfig()
     config.bind = [f"0.0.0.0{listen}" if listen.startswith(":") else listen]  # noqa: S104  # asked for
     config.graceful_timeout = settings.config.server.grace_seconds
@@ -55,14 +56,12 @@ def _hypercorn_config(settings: Settings, listen: str) -> HypercornConfig:
     return config
 
 
-def _stop_signal(
-    started: Running, settings: Settings, listen: str
-) -> Callable[..., Awaitable[None]]:
+def _stop_signal(started: Running, settings: Settings) -> Callable[..., Awaitable[None]]:
     """What Hypercorn awaits from when it listens to when it shall stop."""
 
     async def wait_for_stop() -> None:
         with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-            _greet(settings, listen)
+            _greet(settings)
             await anext(signals)
             started.readiness.stop()
             with anyio.move_on_after(settings.config.server.drain_seconds):
@@ -71,8 +70,8 @@ def _stop_signal(
     return wait_for_stop
 
 
-def _greet(settings: Settings, listen: str) -> None:
-    host, _, port = listen.rpartition(":")
+def _greet(settings: Settings) -> None:
+    host, _, port = settings.config.server.address.rpartition(":")
     base = f"http://{host or 'localhost'}:{port}"
     registries = ", ".join(registry.name for registry in settings.config.registries)
     click.echo(

@@ -114,19 +114,20 @@ class GitSource:
         """
         if known_revision is not None and known_revision == self.settings.commit:
             return Unchanged()
-        return await to_thread.run_sync(self._read, known_revision)
-
-    def _read(self, known_revision: str | None) -> FetchResult:
         import stamina
 
-        from adapters.sources.git_cache import read_registry
-
-        caller = stamina.RetryingCaller(
+        caller = stamina.AsyncRetryingCaller(
             attempts=1 if self.settings.is_local else self.attempts,
             wait_initial=self.first_wait_seconds,
             wait_jitter=self.first_wait_seconds,
         )
-        return caller(SourceUnreachableError, read_registry, self, known_revision)
+        # Each attempt in a thread of its own: a server that stops waits for one, not for all.
+        return await caller(SourceUnreachableError, to_thread.run_sync, self._read, known_revision)
+
+    def _read(self, known_revision: str | None) -> FetchResult:
+        from adapters.sources.git_cache import read_registry
+
+        return read_registry(self, known_revision)
 
 
 def _open(settings: GitSettings, cache_dir: Path) -> GitSource:

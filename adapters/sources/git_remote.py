@@ -23,7 +23,7 @@ from domain.errors import (
 )
 
 pygit2.settings.server_connect_timeout = 10_000
-pygit2.settings.server_timeout = 30_000
+pygit2.settings.server_timeout = 20_000  # milliseconds; a server has 30 seconds to stop in
 
 _UNSHALLOW = 2**31 - 1
 _MEANINGS: tuple[tuple[str, type[SourceError], str], ...] = (

@@ -1,10 +1,14 @@
 """registry serve"""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from entrypoints.commands.options import common_options, run
+
+if TYPE_CHECKING:
+    from entrypoints.settings import Settings
 
 
 @click.command()
@@ -27,6 +31,19 @@ def serve(
 
     async def work() -> None:
         settings = read_settings(config_file, data_dir)
-        await serve_until_stopped(settings, address, json_logs=as_json)
+        if address is not None:
+            settings = _listening(settings, address)
+        await serve_until_stopped(settings, json_logs=as_json)
 
     run(work)
+
+
+def _listening(settings: "Settings", address: str) -> "Settings":
+    """The settings with another address, which must be one."""
+    import attrs
+
+    try:
+        server = attrs.evolve(settings.config.server, address=address)
+    except ValueError as error:
+        raise click.BadParameter(f"{address!r}: {error}", param_hint="--address") from error
+    return attrs.evolve(settings, config=attrs.evolve(settings.config, server=server))

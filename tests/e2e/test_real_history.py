@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -139,25 +140,17 @@ def converted(registry: dict[str, Any]) -> list[dict[str, Any]]:
     return sorted(documents, key=lambda document: str(document["name"]))
 
 
-async def test_each_revision_is_given_back_in_its_own_format(recorded: Recorded) -> None:
-    """As a ToolHive file, the registry as of a sync has exactly the entries of that revision."""
+async def test_each_revision_is_given_back(recorded: Recorded) -> None:
+    """As of its sync, the registry has exactly the entries of a revision in ToolHive's format,
+    and exactly what each of them converts to as server.json."""
     async with recorded.reopened() as container:
         for moment in recorded.moments:
+            revision = recorded.history.registry(moment.revision)
             found = await registry_at(container, moment.recorded_at)
-            given_back = await file_of(container, found, "toolhive")
-            assert sections_of(given_back) == sections_of(
-                recorded.history.registry(moment.revision)
-            )
-
-
-async def test_each_revision_is_given_back_as_server_json(recorded: Recorded) -> None:
-    """Upstream, the registry as of a sync has what each entry of that revision converts to."""
-    async with recorded.reopened() as container:
-        for moment in recorded.moments:
-            found = await registry_at(container, moment.recorded_at)
-            given_back = await file_of(container, found, "upstream")
-            wanted = converted(recorded.history.registry(moment.revision))
-            assert given_back["data"]["servers"] == wanted
+            in_toolhive = await file_of(container, found, "toolhive")
+            assert sections_of(in_toolhive) == sections_of(revision)
+            upstream = await file_of(container, found, "upstream")
+            assert upstream["data"]["servers"] == converted(revision)
 
 
 async def test_a_microsecond_before_a_revision_the_one_before_is_current(
@@ -171,6 +164,15 @@ async def test_a_microsecond_before_a_revision_the_one_before_is_current(
             given_back = await file_of(container, found, "toolhive")
             assert sections_of(given_back) == sections_of(before)
             before = recorded.history.registry(moment.revision)
+
+
+async def test_positions_within_a_sync_are_of_the_time_before_it(recorded: Recorded) -> None:
+    """No position shows part of a sync: those inside it are as of the one before."""
+    async with recorded.reopened() as container:
+        for before, moment in pairwise(recorded.moments):
+            inside = AtPosition(moment.position - 1)
+            commit = await container.log().resolve(inside, container.clock())
+            assert commit.recorded_at == before.recorded_at
 
 
 @asynccontextmanager
@@ -291,14 +293,3 @@ def test_the_command_line_takes_dates(
     too_early = registry("replay", "--at", "2020-01-01", cwd=tmp_path)
     assert too_early.code == 1
     assert "the first commit was recorded at 2020-01-01T12:00:00" in too_early.errors
-
-
-async def test_positions_within_a_sync_show_the_sync_before(recorded: Recorded) -> None:
-    """No moment shows part of a sync: the positions inside it are of the time before it."""
-    first, second = recorded.moments[0], recorded.moments[-1]
-    async with recorded.reopened() as container:
-        log, clock = container.log(), container.clock()
-        inside = await log.resolve(AtPosition(first.position - 1), clock)
-        assert inside.recorded_at < first.recorded_at
-        last_commit = await log.resolve(AtPosition(second.position), clock)
-        assert last_commit.recorded_at == second.recorded_at

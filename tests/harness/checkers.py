@@ -176,14 +176,17 @@ def check_readable_forever(corpus: Path) -> None:
     }
 
 
-async def check_resumable(storage: StoragePort) -> None:
-    """Views end the same whenever a process dies over them: no event is missed or taken twice."""
+async def check_resumable(storage: StoragePort, deaths: Iterable[int] | None = None) -> None:
+    """Views end the same whenever a process dies over them: no event is missed or taken twice.
+
+    It dies at each step of any view; with *deaths* only at those steps.
+    """
     await _projector(storage).rebuild()
     whole = await _all_rows(storage)
     tally = {key: json.loads(row) for key, row in whole[_TALLY.view].items()}
     positions = [event.position for event in await collect(storage.read())]
     assert tally == {str(position): 1 for position in positions}
-    for advances in count():
+    for advances in count() if deaths is None else deaths:
         for after_writing in (False, True):
             died = await _dies(storage, Mortal(storage, advances, after_writing=after_writing))
             await _projector(storage).load()

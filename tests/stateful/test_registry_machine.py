@@ -50,22 +50,16 @@ from tests.harness.sync_world import (
     synced_source,
 )
 
-NAMES = ("fetch", "fetch-2", "Fetch", "zé😀")
-VERSIONS = (
-    "snapshot",
-    "2021.03.05",
-    "1.0.0-rc.1",
-    "1.0.0",
-    "1.0.0+build.5",
-    "v1.0.1",
-    "10.0.0",
-)
+NAMES = ("fetch", "Fetch", "zé😀")
+VERSIONS = ("snapshot", "2021.03.05", "1.0.0-rc.1", "1.0.0", "1.0.0+build.5", "v1.0.1", "10.0.0")
 SOURCES = tuple(map(SourceName, ("one", "two", "three")))
 EARLIER = START - timedelta(days=1)
+RUBBISH = (b"", b"<html>", b"{}", b'{"servers":7}', b"[" * 9999)
 
 Opener = Callable[[Path, SteppingClock], Awaitable[StoragePort]]
 
 names = st.sampled_from(NAMES)
+numbers = st.integers(0, len(SOURCES) - 1)
 sources = st.sampled_from(SOURCES)
 lifecycles = st.builds(
     lambda **official: {member: value for member, value in official.items() if value is not None},
@@ -74,14 +68,62 @@ lifecycles = st.builds(
     statusChangedAt=st.sampled_from([None, to_rfc_3339(EARLIER)]),
     publishedAt=st.sampled_from([None, None, "1999-12-31T23:59:59Z", to_rfc_3339(EARLIER)]),
 )
-registries = st.lists(
-    st.tuples(
-        st.sampled_from(["default", "other"]),
-        st.lists(sources, unique=True, min_size=1).map(tuple),
-    ),
-    min_size=1,
-    unique_by=lambda registry: registry[0],
-).map(dict)
+
+
+@attrs.frozen
+class Put:
+    """A source adds a version, or says something else about it."""
+
+    name: str
+    version: str
+    title: str
+    official: dict[str, Any]
+
+
+@attrs.frozen
+class Withdraw:
+    """A source leaves out a version."""
+
+    which: int
+
+
+@attrs.frozen
+class Empty:
+    """A source leaves out everything."""
+
+
+@attrs.frozen
+class SpoilOrMend:
+    """A source has an entry that has a name and nothing else, or has it no longer."""
+
+    name: str
+
+
+puts = st.builds(
+    Put, names, st.sampled_from(VERSIONS), st.sampled_from(["Fetch", "Get"]), lifecycles
+)
+edits = st.lists(
+    puts
+    | puts
+    | st.builds(Withdraw, st.integers(0, 5))
+    | st.builds(SpoilOrMend, names)
+    | st.builds(Empty),
+    max_size=4,
+)
+registries = st.permutations(["default", "other"]).flatmap(
+    lambda order: (
+        st.fixed_dictionaries(
+            {order[0]: st.permutations(SOURCES).map(tuple)},
+            optional={order[1]: st.lists(sources, unique=True, min_size=1).map(tuple)},
+        )
+        | st.fixed_dictionaries(
+            {
+                name: st.lists(sources, unique=True, min_size=1, max_size=2).map(tuple)
+                for name in order
+            }
+        )
+    )
+)
 
 
 @attrs.define
@@ -95,8 +137,21 @@ class Offering:
     allow_empty: bool = False
     settings_hash: str = ""
 
+    def edit(self, edit: Put | Withdraw | Empty | SpoilOrMend) -> None:
+        match edit:
+            case Put(name, version, title, official):
+                self.said[name, version] = server(name, version, title=title), official
+            case Withdraw(which):
+                for key in list(self.said)[which : which + 1]:
+                    del self.said[key]
+            case Empty():
+                self.said.clear()
+                self.spoiled.clear()
+            case SpoilOrMend(name):
+                self.spoiled ^= {name}
+
     def items(self) -> list[Any]:
-        """The payload: what is spoiled has a name and nothing else."""
+        """The payload."""
         return [
             *(enveloped(document, **official) for document, official in self.said.values()),
             *({"name": f"io.example/{name}"} for name in sorted(self.spoiled)),
@@ -119,11 +174,15 @@ class RegistryMachine(RuleBasedStateMachine):
         self.acknowledged: list[StoredCommit] = []
         self.remembered: dict[int, dict[str, bytes]] = {}
 
-    @initialize(wanted=registries)
-    def start(self, wanted: Mapping[str, tuple[SourceName, ...]]) -> None:
+    @initialize(wanted=registries, first=st.tuples(*[st.lists(puts, max_size=5)] * len(SOURCES)))
+    def start(
+        self, wanted: Mapping[str, tuple[SourceName, ...]], first: tuple[list[Put], ...]
+    ) -> None:
         storage = self.portal.call(type(self).opener, self.path, self.clock)
         self.world = self.portal.call(loaded_world, storage)
-        self.configure(wanted, list(wanted))
+        self.configure(wanted)
+        for number, offered in enumerate(first):
+            self.sync(number, offered)
 
     def teardown(self) -> None:
         try:
@@ -133,115 +192,101 @@ class RegistryMachine(RuleBasedStateMachine):
         finally:
             self.open.close()
 
-    # What sources do, which nobody learns of before the next sync.
+    def source(self, number: int) -> SourceName:
+        """One of those that are configured."""
+        configured = self.world.projector.live.definitions.sources
+        return sorted(configured)[number % len(configured)]
 
-    @rule(
-        source=sources,
-        name=names,
-        version=st.sampled_from(VERSIONS),
-        title=st.sampled_from(["", "Fetch", "Get"]),
-        official=lifecycles,
-    )
-    def offer(
-        self, source: SourceName, name: str, version: str, title: str, official: dict[str, Any]
-    ) -> None:
-        self.offerings[source].said[name, version] = server(name, version, title=title), official
-
-    @rule(source=sources, which=st.integers(0, 9))
-    def withdraw(self, source: SourceName, which: int) -> None:
-        said = self.offerings[source].said
-        for key in list(said)[which : which + 1]:
-            del said[key]
-
-    @rule(source=sources)
-    def withdraw_all(self, source: SourceName) -> None:
-        self.offerings[source].said.clear()
-        self.offerings[source].spoiled.clear()
-
-    @rule(source=sources, name=names)
-    def spoil_or_mend(self, source: SourceName, name: str) -> None:
-        self.offerings[source].spoiled ^= {name}
-
-    @rule(source=sources, names=st.frozensets(names, max_size=2))
-    def change_filter(self, source: SourceName, names: frozenset[str]) -> None:
-        self.offerings[source].excluded = names
-
-    @rule(source=sources, allow_empty=st.booleans())
-    def change_guard(self, source: SourceName, allow_empty: bool) -> None:
-        self.offerings[source].allow_empty = allow_empty
-
-    @rule(source=sources, settings_hash=st.sampled_from(["", "elsewhere"]))
-    def change_settings(self, source: SourceName, settings_hash: str) -> None:
-        self.offerings[source].settings_hash = settings_hash
-
-    # What the registry does.
-
-    @rule(source=sources)
-    def sync(self, source: SourceName) -> None:
+    @rule(number=numbers, edits=edits)
+    def sync(self, number: int, edits: list[Any]) -> None:
+        """A source changes in some ways, or in none, and is synced."""
+        source = self.source(number)
         offering = self.offerings[source]
+        for edit in edits:
+            offering.edit(edit)
         offering.port.offer(*offering.items())
         outcome = self._synced(source)
-        refused = self._is_gutted(source)
-        assert (outcome.failed is not None) == refused, outcome
-        if outcome.failed:
+        if self._is_gutted(source):
+            assert outcome.failed
             assert outcome.failed.stage is SyncStage.GUARD
         else:
+            assert outcome.completed
             self._model_sync(source, self.acknowledged[-1])
         self.portal.call(self._check)
 
     @rule(
-        source=sources,
-        failure=st.sampled_from([SourceUnreachableError("no answer"), RuntimeError("a defect")]),
+        number=numbers,
+        excluded=st.frozensets(names, max_size=2),
+        allow_empty=st.booleans(),
+        settings_hash=st.sampled_from(["", "elsewhere"]),
+    )
+    def sync_by_other_rules(
+        self, number: int, excluded: frozenset[str], allow_empty: bool, settings_hash: str
+    ) -> None:
+        """Operators change filter, guard and settings of a source that may be as it was."""
+        offering = self.offerings[self.source(number)]
+        offering.excluded, offering.allow_empty = excluded, allow_empty
+        offering.settings_hash = settings_hash
+        self.sync(number, [])
+
+    @rule(
+        number=numbers,
+        failure=st.sampled_from([SourceUnreachableError, RuntimeError]),
         late=st.booleans(),
     )
-    def sync_while_unreachable(self, source: SourceName, failure: Exception, late: bool) -> None:
+    def sync_in_vain(self, number: int, failure: type[Exception], late: bool) -> None:
+        """A source cannot be read, or breaks off."""
+        source = self.source(number)
         port = self.offerings[source].port
         port.offer(server("never-seen"))
-        port.failure, port.late_failure = (None, failure) if late else (failure, None)
+        port.failure, port.late_failure = (None, failure()) if late else (failure(), None)
         outcome = self._synced(source)
         port.failure = port.late_failure = None
         assert outcome.failed
         assert outcome.failed.stage is SyncStage.FETCH
         self.portal.call(self._check)
 
-    @rule(
-        source=sources,
-        rubbish=st.sampled_from([b"", b"<html>", b"{}", b'{"servers":7}', b"[" * 9999]),
-    )
-    def sync_rubbish(self, source: SourceName, rubbish: bytes) -> None:
+    @rule(number=numbers, rubbish=st.sampled_from(RUBBISH))
+    def sync_rubbish(self, number: int, rubbish: bytes) -> None:
+        """A source sends something else than a registry."""
+        source = self.source(number)
         self.offerings[source].port.payloads = [rubbish]
         outcome = self._synced(source)
         assert outcome.failed
         assert outcome.failed.stage is SyncStage.PARSE
         self.portal.call(self._check)
 
-    @rule(wanted=registries, order=st.permutations(["default", "other"]))
-    def configure(self, wanted: Mapping[str, tuple[SourceName, ...]], order: list[str]) -> None:
+    @rule(wanted=registries)
+    def configure(self, wanted: Mapping[str, tuple[SourceName, ...]]) -> None:
         """Registries change or come in another order, sources are added and retired."""
-        ordered = {name: wanted[name] for name in order if name in wanted}
         settings = {source: self.offerings[source].settings_hash for source in SOURCES}
-        events = self.portal.call(lambda: self.world.configure(ordered, **settings))
-        assert self.portal.call(lambda: self.world.configure(ordered, **settings)) == ()
+        events = self.portal.call(lambda: self.world.configure(wanted, **settings))
+        assert self.portal.call(lambda: self.world.configure(wanted, **settings)) == ()
         if events:
             self._acknowledge()
-            self._model_configuration(ordered, self.acknowledged[-1])
+            self._model_configuration(wanted, self.acknowledged[-1])
         self.portal.call(self._check)
 
     @rule(back=st.sampled_from([MICROSECOND, timedelta(seconds=2), timedelta(days=1)]))
     def clock_goes_back(self, back: timedelta) -> None:
         self.clock.at -= back
 
-    @rule()
-    def rebuild(self) -> None:
-        self.portal.call(check_rebuildable, self.world.storage)
-
-    @rule()
-    def restart(self) -> None:
+    @rule(rebuild=st.booleans())
+    def restart(self, rebuild: bool) -> None:
+        """Another process takes over, with the views as they are or with new ones."""
+        if rebuild:
+            self.portal.call(check_rebuildable, self.world.storage)
         self.portal.call(self._restart)
         self.portal.call(self._check)
 
+    @rule(step=st.integers(0, 100))
+    def die(self, step: int) -> None:
+        """A process dies over the views, at whichever step."""
+        self.portal.call(check_resumable, self.world.storage, [step])
+
     @rule(which=st.integers(0, 99), by_time=st.booleans())
     def look_back(self, which: int, by_time: bool) -> None:
+        """What was answered once is answered again, by its time or its position."""
         commit = self.acknowledged[which % len(self.acknowledged)]
         self.portal.call(
             self._look_back,
@@ -359,7 +404,6 @@ class RegistryMachine(RuleBasedStateMachine):
         await check_atomic(storage)
         await check_as_of(storage)
         await check_guarded(storage)
-        await check_resumable(storage)
         for name in ("default", "other"):
             remembered = {at: seen[name] for at, seen in self.remembered.items() if name in seen}
             await check_repeatable(
@@ -396,9 +440,9 @@ class InSqlite(RegistryMachine):
 
 def test_a_registry_in_memory_keeps_all_promises() -> None:
     """Whatever sources, operators and clocks do, every checker and the model agree."""
-    run_state_machine_as_test(InMemory, settings=settings(max_examples=40, stateful_step_count=30))
+    run_state_machine_as_test(InMemory, settings=settings(max_examples=60, stateful_step_count=40))
 
 
 def test_a_registry_in_sqlite_keeps_all_promises() -> None:
     """The same over a file, which is closed and opened again on the way."""
-    run_state_machine_as_test(InSqlite, settings=settings(max_examples=8, stateful_step_count=25))
+    run_state_machine_as_test(InSqlite, settings=settings(max_examples=12, stateful_step_count=40))

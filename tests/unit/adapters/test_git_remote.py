@@ -258,9 +258,9 @@ async def test_server_that_never_answers(server: GitHttpServer, cache: Path, sil
 
 
 def test_limits_of_patience() -> None:
-    """A server has ten seconds to take a connection and thirty for every answer."""
+    """A server has ten seconds to take a connection and twenty for every answer."""
     assert pygit2.settings.server_connect_timeout == 10_000
-    assert pygit2.settings.server_timeout == 30_000
+    assert pygit2.settings.server_timeout == 20_000
 
 
 async def test_repository_over_the_limit(
