@@ -41,11 +41,7 @@ def documented(endpoints: Sequence[Endpoint]) -> tuple[Endpoint, ...]:
 
     @functools.cache
     def as_yaml() -> str:
-        yaml, text = YAML(typ="safe", pure=True), StringIO()
-        yaml.default_flow_style = False
-        yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
-        yaml.dump(json.loads(as_json()), text)  # as JSON has it: without anchors for what is shared
-        return text.getvalue()
+        return _yaml_of(json.loads(as_json()))  # as JSON has it: no anchors for what is shared
 
     async def get_json(_services: Services, _request: Request) -> Response:
         return passing_answer(as_json(), JSON)
@@ -84,6 +80,14 @@ def documented(endpoints: Sequence[Endpoint]) -> tuple[Endpoint, ...]:
         ),
     )
     return everything
+
+
+def _yaml_of(document: Any) -> str:
+    yaml, text = YAML(typ="safe", pure=True), StringIO()
+    yaml.default_flow_style = False
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    yaml.dump(document, text)
+    return text.getvalue()
 
 
 def _document(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
