@@ -1,0 +1,158 @@
+"""Projections at the end of the log, over restarts and damage."""
+
+import pytest
+
+from adapters.storage.memory import MemoryStorage
+from application.codec import encode
+from application.event_log import EventLog, Write, catalog_stream, sync_stream
+from application.projections import CATALOGS
+from application.projector import Projector
+from domain.errors import CorruptLogError, UnknownEventTypeError
+from domain.events import DelistReason, EntryDelisted, SyncFailed, SyncStage
+from domain.identifiers import CommitId, EntryKey, EntryKind
+from domain.log import AnyVersion, NewCommit, NewEvent, StreamWrite
+from domain.ports.storage import ViewChange
+from tests.harness.checkers import check_rebuildable, view_rows
+from tests.harness.clock import SteppingClock
+from tests.harness.new_commits import collect
+from tests.harness.other_storages import SmallBatches
+from tests.harness.sync_world import (
+    MAIN,
+    HeldSource,
+    SyncWorld,
+    loaded_world,
+    server,
+    synced_source,
+)
+
+FAILED = SyncFailed(stage=SyncStage.FETCH, reason="no route")
+UNLISTED = EntryDelisted(
+    key=EntryKey(EntryKind.SERVER, "io.example/none", "1"), reason=DelistReason.WITHDRAWN
+)
+
+
+async def synced_world() -> SyncWorld:
+    """A world with a registry of one source that offers two servers."""
+    world = await loaded_world(SmallBatches(MemoryStorage(SteppingClock())))
+    await world.configure({"default": ["main"]})
+    await world.syncer.sync(synced_source(HeldSource(server("a"), server("b"))))
+    return world
+
+
+async def append_raw(world: SyncWorld, event: NewEvent) -> None:
+    """Append to the catalog of the source without a look at the event."""
+    write = StreamWrite(stream=catalog_stream(MAIN), expected=AnyVersion(), events=(event,))
+    await world.storage.append(NewCommit(commit_id=CommitId("raw"), writes=(write,)))
+
+
+async def test_an_empty_log_has_empty_states() -> None:
+    """Before anything was appended all is at the origin."""
+    live = (await loaded_world()).projector.live
+    assert (live.position, live.changed_position) == (0, 0)
+    assert (live.catalogs, live.sync_runs) == ({}, {})
+    assert not live.definitions.sources
+
+
+async def test_a_restart_reads_no_event_again() -> None:
+    """A new process takes the views as they are, and reads only what was appended since."""
+    world = await synced_world()
+    counting = SmallBatches(world.storage)
+    restarted = Projector(counting, EventLog(counting))
+    await restarted.load()
+    assert counting.events_read == 0
+    assert restarted.live == world.projector.live
+
+    await world.syncer.sync(synced_source(HeldSource(server("a"), server("b"), server("c"))))
+    assert await restarted.catch_up() == world.projector.live
+    assert counting.events_read == 2  # one listed, one completed
+
+
+async def test_catching_up_with_nothing_new_reads_nothing() -> None:
+    """At the end of the log the live state is the same object as before."""
+    world = await synced_world()
+    counting = SmallBatches(world.storage)
+    projector = Projector(counting, EventLog(counting))
+    await projector.load()
+    assert await projector.catch_up() is projector.live
+    assert counting.events_read == 0
+
+
+async def test_a_checkpoint_does_not_stay_far_behind() -> None:
+    """A view that none of many events concerns moves on, so that no start looks at them all."""
+    world = await synced_world()
+    write = Write(sync_stream(MAIN), AnyVersion(), [FAILED] * 1100)
+    await world.log.append(CommitId("many"), [write])
+    before, live = world.projector.live, await world.projector.catch_up()
+    assert await world.storage.checkpoint(CATALOGS.view) == live.position
+    assert live.catalogs == before.catalogs
+
+
+@pytest.mark.parametrize(
+    ("event", "error"),
+    [
+        (NewEvent("entry.moved", 1, b"{}"), UnknownEventTypeError),
+        (NewEvent("entry.delisted", 1, b"{}"), CorruptLogError),
+        (encode(UNLISTED), CorruptLogError),
+    ],
+)
+async def test_a_bad_event_halts_at_the_last_good_state(
+    event: NewEvent, error: type[CorruptLogError]
+) -> None:
+    """Every try fails and names the position; what was live stays live, here and in the views."""
+    world = await synced_world()
+    good, rows = world.projector.live, await view_rows(world.storage)
+    await append_raw(world, event)
+    for _ in range(2):
+        with pytest.raises(error, match=f"positions? {good.position + 1}"):
+            await world.projector.catch_up()
+        assert world.projector.live is good
+    assert await view_rows(world.storage) == rows
+    with pytest.raises(error):
+        await world.projector.rebuild()
+    assert world.projector.live is good
+
+
+async def test_two_projectors_on_one_storage_agree() -> None:
+    """Whichever comes first writes the views, and both say the same after every commit."""
+    first = await synced_world()
+    second = await loaded_world(first.storage)
+    for count, (syncing, following) in enumerate([(first, second), (second, first)] * 2):
+        source = HeldSource(server("a"), *[server(f"c{n}") for n in range(count)])
+        await syncing.syncer.sync(synced_source(source))
+        await following.projector.catch_up()
+        assert following.projector.live == syncing.projector.live
+    await check_rebuildable(first.storage)
+
+
+async def test_a_rebuild_gives_what_was_there() -> None:
+    """Views are the same, row by row, and rid of what did not come from the log."""
+    world = await synced_world()
+    before, rows = world.projector.live, await view_rows(world.storage)
+    at, stray = await world.storage.checkpoint(CATALOGS.view), ViewChange(puts={"stray": b"[]"})
+    assert await world.storage.advance(CATALOGS.view, stray, after=at, upto=at)
+    await world.projector.rebuild()
+    assert world.projector.live == before
+    assert await view_rows(world.storage) == rows
+
+
+async def test_the_changed_position_moves_with_what_can_be_seen() -> None:
+    """It ends where a commit ends, and stays with syncs that changed nothing or failed."""
+    world = await synced_world()
+    source = HeldSource(server("a"), server("b"))
+    changed = world.projector.live.changed_position
+    assert changed == world.projector.live.position
+
+    await world.syncer.sync(synced_source(source))
+    await world.syncer.sync(synced_source(source))
+    source.failure = ValueError("broken")
+    await world.syncer.sync(synced_source(source))
+    live = world.projector.live
+    assert live.position == changed + 3
+    assert live.changed_position == changed
+
+    await world.syncer.sync(synced_source(HeldSource(server("a"), server("b", "2.0.0"))))
+    await world.configure({"default": ["main"], "second": ["main"]})
+    ends = {commit.last_position for commit in await collect(world.storage.commits())}
+    assert world.projector.live.changed_position in ends
+    assert world.projector.live.changed_position == world.projector.live.position
+    assert (await loaded_world(world.storage)).projector.live == world.projector.live

@@ -1,0 +1,76 @@
+"""The registries as they are now."""
+
+import anyio
+import pytest
+
+from application.registry_version import RegistryVersion
+from domain.errors import RegistryNotFoundError
+from tests.harness.sync_world import HeldSource, SyncWorld, loaded_world, server, synced_source
+
+
+async def world_of(*registries: str) -> SyncWorld:
+    """A world with these registries over one source that offers one server."""
+    world = await loaded_world()
+    await world.configure({name: ["main"] for name in registries})
+    await world.syncer.sync(synced_source(HeldSource(server("a"))))
+    return world
+
+
+async def test_a_registry_is_composed_once_per_change() -> None:
+    """The same object answers until something can be seen to have changed."""
+    world = await world_of("default")
+    source = synced_source(HeldSource(server("a"), server("b")))
+    first = await world.registries.current()
+    assert await world.registries.current("default") is first
+
+    await world.syncer.sync(source)
+    second = await world.registries.current()
+    assert second is not first
+    assert len(second.servers) == 2
+    assert second.position == world.registries.live.changed_position
+
+    await world.syncer.sync(source)
+    assert world.registries.live.position > second.position
+    assert await world.registries.current() is second
+
+
+async def test_many_who_ask_at_once_get_one() -> None:
+    """Who comes while a registry is being composed waits for it."""
+    world = await world_of("default")
+    found: list[RegistryVersion] = []
+
+    async def ask() -> None:
+        found.append(await world.registries.current())
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(20):
+            tasks.start_soon(ask)
+    assert len(found) == 20
+    assert all(version is found[0] for version in found)
+
+
+async def test_registries_are_kept_apart() -> None:
+    """Each name has its own version of the same entries."""
+    world = await world_of("x", "y")
+    x, y = await world.registries.current("x"), await world.registries.current("y")
+    assert (x.definition.name, y.definition.name) == ("x", "y")
+    assert x.keys == y.keys == [("io.example/a", "1.0.0")]
+    assert await world.registries.current("x") is x
+
+
+async def test_the_default_registry_follows_the_configuration() -> None:
+    """First the first, then the one that is named so; what is retired is gone."""
+    world = await world_of("x", "y")
+    assert (await world.registries.current()).definition.name == "x"
+    await world.configure({"x": ["main"], "default": ["main"]})
+    assert (await world.registries.current()).definition.name == "default"
+    with pytest.raises(RegistryNotFoundError, match="default, x"):
+        await world.registries.current("y")
+
+
+async def test_before_any_configuration_there_is_no_registry() -> None:
+    """Neither a default one nor one of any name."""
+    world = await loaded_world()
+    for name in (None, "default"):
+        with pytest.raises(RegistryNotFoundError, match="none yet"):
+            await world.registries.current(name)

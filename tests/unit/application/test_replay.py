@@ -1,0 +1,138 @@
+"""A past registry, from the log alone."""
+
+import json
+from itertools import pairwise
+
+import pytest
+
+from adapters.sources.formats.upstream import UpstreamFormat
+from application.projector import Live
+from application.replay import render_file, replay
+from domain.asof import AtPosition, AtRecorded
+from domain.errors import NothingRecordedError, RegistryNotFoundError
+from domain.identifiers import Position
+from domain.timestamps import to_rfc_3339
+from tests.harness.clock import MICROSECOND
+from tests.harness.new_commits import collect
+from tests.harness.sync_world import (
+    HeldSource,
+    SyncWorld,
+    enveloped,
+    server,
+    synced_source,
+)
+
+REGISTRIES = {"default": ["main", "second"]}
+SYNCS = (
+    (server("a"), server("b")),
+    (server("a"), server("b")),
+    (server("a", description="Does more."), enveloped(server("b"), status="deleted")),
+    (server("a", "2.0.0"), server("c")),
+    (server("a", "2.0.0"), server("b"), server("c")),
+)
+
+
+class Remembered(SyncWorld):
+    """A world that keeps what it said live after each commit."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.source = HeldSource()
+        self.lives: dict[Position, Live] = {}
+        self.answers: dict[Position, bytes] = {}
+
+    async def remember(self) -> None:
+        live = self.projector.live
+        self.lives[live.position] = live
+        self.answers[live.position] = await self.answer()
+
+
+@pytest.fixture
+async def world() -> Remembered:
+    """Entries that come, change, go and come back, syncs that change nothing, configuration."""
+    world = Remembered()
+    await world.projector.load()
+    await world.configure(REGISTRIES)
+    await world.remember()
+    for items in SYNCS:
+        world.source.offer(*items)
+        for _ in range(2):
+            await world.syncer.sync(synced_source(world.source))
+            await world.remember()
+    world.source.failure = ValueError("broken")
+    await world.syncer.sync(synced_source(world.source))
+    await world.remember()
+    await world.configure({"default": ["second"], "other": ["second"]})
+    await world.remember()
+    return world
+
+
+async def test_every_commit_is_as_it_was_live(world: Remembered) -> None:
+    """Definitions, catalogs and the bytes of the answer, at the end of each commit."""
+    commits = await collect(world.storage.commits())
+    assert [commit.last_position for commit in commits] == list(world.answers)
+    for commit in commits:
+        past, live = await replay(world.log, commit), world.lives[commit.last_position]
+        assert past.definitions == live.definitions
+        assert past.catalogs == live.catalogs
+        for moment in (AtPosition(commit.last_position), AtRecorded(commit.recorded_at)):
+            assert await world.answer_at(moment) == world.answers[commit.last_position]
+
+
+async def test_between_commits_the_one_before_is_answered(world: Remembered) -> None:
+    """Neither a position inside a commit nor a time just before one shows a part of it."""
+    commits = await collect(world.storage.commits())
+    for before, commit in pairwise(commits):
+        answer = world.answers[before.last_position]
+        just_before = AtRecorded(commit.recorded_at - MICROSECOND)
+        assert await world.answer_at(just_before) == answer
+        for position in range(before.last_position, commit.last_position):
+            assert await world.answer_at(AtPosition(position)) == answer
+
+
+async def test_commits_of_syncs_alone_change_nothing(world: Remembered) -> None:
+    """One that found nothing new, or failed, is a moment with the registry of before."""
+    commits = await collect(world.storage.commits())
+    alone = [
+        (before, commit)
+        for before, commit in pairwise(commits)
+        if commit.first_position == commit.last_position
+    ]
+    assert len(alone) == len(SYNCS) + 2  # each second sync, the first repetition, the failure
+    for before, commit in alone:
+        was, now = await replay(world.log, before), await replay(world.log, commit)
+        assert (now.definitions, now.catalogs) == (was.definitions, was.catalogs)
+        assert now.registry().changed_at == was.registry().changed_at
+        assert now.registry().position == commit.last_position
+
+
+async def test_progress_is_told_up_to_what_can_be_seen(world: Remembered) -> None:
+    """Positions rise, the last one is that of the commit."""
+    commit = (await collect(world.storage.commits()))[-1]
+    told: list[tuple[Position, Position]] = []
+    await replay(world.log, commit, lambda *progress: told.append(progress))
+    assert told == sorted(told)
+    assert told[-1] == (commit.last_position, commit.last_position)
+
+
+async def test_a_registry_is_there_from_its_definition_on(world: Remembered) -> None:
+    """Before it there is none of that name, and before the log there is nothing."""
+    last = max(world.answers)
+    assert await world.answer_at(AtPosition(last), "other") == world.answers[last]
+    with pytest.raises(RegistryNotFoundError, match="'other': the registries are default"):
+        await world.answer_at(AtPosition(last - 1), "other")
+    with pytest.raises(NothingRecordedError):
+        await world.answer_at(AtPosition(0))
+
+
+async def test_a_file_feeds_another_registry(world: Remembered) -> None:
+    """Documents as they were hashed, without deleted ones, dated with the last change."""
+    commit = (await collect(world.storage.commits()))[5]
+    registry = (await replay(world.log, commit)).registry()
+    file = await render_file(registry, world.documents, UpstreamFormat())
+    (only,) = json.loads(await world.answer_at(AtPosition(commit.last_position)))["servers"]
+    told = json.loads(file)
+    assert told["data"]["servers"] == [only["server"]]
+    assert told["meta"]["last_updated"] == to_rfc_3339(registry.changed_at)
+    (entry,) = UpstreamFormat().parse(file).entries
+    assert await world.documents.bodies(registry.servers[:1]) == [entry.document]
