@@ -38,7 +38,7 @@ from domain.events import (
 from domain.filters import Filter
 from domain.guards import Guards, refuse_removal
 from domain.identifiers import CommitId, DocumentHash, EntryKey, Position, SourceName
-from domain.log import AnyVersion, Exactly
+from domain.log import AnyVersion, Exactly, ExpectedVersion
 from domain.ports.format import FormatPort, Parsed
 from domain.ports.source import Fetched, SourcePort, Unchanged
 from domain.ports.storage import EventStorePort
@@ -87,6 +87,18 @@ class _Content:
     warnings: tuple[RejectedEntry, ...]
 
 
+@attrs.frozen
+class _Versions:
+    """Where the streams of a source stand.
+
+    A sync that changes nothing writes nothing to the catalog's stream, so that stream alone
+    would not tell that another sync came between.
+    """
+
+    catalog: int
+    sync: int
+
+
 class _FailedError(Exception):
     """Carries the stage that a failure happened in."""
 
@@ -127,27 +139,37 @@ class Syncer:
         try:
             return await self._try(source)
         except _FailedError as failure:
-            position = await self._record_run(source.name, failure.event)
+            position = await self._record_run(source.name, failure.event, AnyVersion())
             return SyncOutcome(source=source.name, position=position, failed=failure.event)
 
     async def _try(self, source: SyncedSource) -> SyncOutcome:
+        for _ in range(_DECISIONS - 1):
+            try:
+                return await self._read_and_record(source)
+            except WrongExpectedVersionError:
+                _log.info("somebody else synced %s meanwhile: reading it again", source.name)
+        return await self._read_and_record(source)
+
+    async def _read_and_record(self, source: SyncedSource) -> SyncOutcome:
+        versions = await self._versions(source.name)
         live = await self._projector.catch_up()
+        catalog = live.catalogs.get(source.name, Catalog())
         last = live.sync_runs.get(source.name, SyncRuns()).completed
         content = await _read(source, last if last and _same_rules(last, source) else None)
         if isinstance(content, SyncCompleted):
-            catalog = live.catalogs.get(source.name, Catalog())
-            return await self._record_unchanged(source.name, content, catalog)
-        for _ in range(_DECISIONS - 1):
-            try:
-                return await self._record(source, content)
-            except WrongExpectedVersionError:
-                _log.info("the catalog of %s moved on meanwhile: deciding again", source.name)
-        return await self._record(source, content)
+            return await self._record_unchanged(source.name, content, catalog, versions)
+        return await self._record(source, content, catalog, versions)
 
-    async def _record(self, source: SyncedSource, content: _Content) -> SyncOutcome:
-        version = await self._store.stream_version(catalog_stream(source.name))
-        live = await self._projector.catch_up()
-        catalog = live.catalogs.get(source.name, Catalog())
+    async def _versions(self, source: SourceName) -> _Versions:
+        """Read before the catalog is: whoever appends from here on makes this sync start again."""
+        return _Versions(
+            catalog=await self._store.stream_version(catalog_stream(source)),
+            sync=await self._store.stream_version(sync_stream(source)),
+        )
+
+    async def _record(
+        self, source: SyncedSource, content: _Content, catalog: Catalog, versions: _Versions
+    ) -> SyncOutcome:
         documents = await self._revised_documents(catalog, content.offer)
         events = await anyio.to_thread.run_sync(diff, catalog, content.offer, documents)
         try:
@@ -158,8 +180,8 @@ class Syncer:
         appended = await self._log.append(
             _commit_id(source.name),
             [
-                Write(catalog_stream(source.name), Exactly(version), events),
-                Write(sync_stream(source.name), AnyVersion(), [completed]),
+                Write(catalog_stream(source.name), Exactly(versions.catalog), events),
+                Write(sync_stream(source.name), Exactly(versions.sync), [completed]),
             ],
             documents=_new_documents(content.offer, events),
             effective_at=content.fetched.effective_at,
@@ -181,15 +203,17 @@ class Syncer:
         return await anyio.to_thread.run_sync(_parse_all, bodies)
 
     async def _record_unchanged(
-        self, source: SourceName, last: SyncCompleted, catalog: Catalog
+        self, source: SourceName, last: SyncCompleted, catalog: Catalog, versions: _Versions
     ) -> SyncOutcome:
         counts = SyncCounts(unchanged=sum(1 for _ in catalog.entries()))
         completed = attrs.evolve(last, unread=True, counts=counts, rejected=(), notes=())
-        position = await self._record_run(source, completed)
+        position = await self._record_run(source, completed, Exactly(versions.sync))
         return SyncOutcome(source=source, position=position, completed=completed)
 
-    async def _record_run(self, source: SourceName, event: SyncEvent) -> Position:
-        write = Write(sync_stream(source), AnyVersion(), [event])
+    async def _record_run(
+        self, source: SourceName, event: SyncEvent, expected: ExpectedVersion
+    ) -> Position:
+        write = Write(sync_stream(source), expected, [event])
         appended = await self._log.append(_commit_id(source), [write])
         return appended.commit.last_position
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 
-from adapters.status.status_json import status_members, status_of
+from adapters.status.status_json import UNREADABLE, status_members, status_of
 from domain.errors import StorageUnavailableError
 from domain.identifiers import SourceName
 from domain.ports.status import SourceStatus
@@ -49,7 +49,7 @@ def _read(path: Path) -> dict[SourceName, SourceStatus]:
         return {SourceName(name): status_of(status) for name, status in members.items()}
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, *UNREADABLE) as error:
         raise StorageUnavailableError(
             f"{path}: {error}: it holds no history, so it may be deleted"
         ) from error

@@ -8,7 +8,7 @@ from typing import Self
 
 import aiosqlite
 
-from adapters.status.status_json import dump_status, load_status
+from adapters.status.status_json import UNREADABLE, dump_status, load_status
 from domain.errors import StorageUnavailableError
 from domain.identifiers import SourceName
 from domain.ports.status import SourceStatus
@@ -49,7 +49,7 @@ class SqliteStatus:
     async def load(self) -> Mapping[SourceName, SourceStatus]:
         async with _translated(self._path):
             rows = await self._connection.execute_fetchall("SELECT source, status FROM statuses")
-        return {SourceName(source): load_status(text) for source, text in rows}
+            return {SourceName(source): load_status(text) for source, text in rows}
 
     async def discard(self, source: SourceName) -> None:
         async with _translated(self._path):
@@ -63,7 +63,7 @@ class SqliteStatus:
 async def _translated(path: Path) -> AsyncIterator[None]:
     try:
         yield
-    except sqlite3.Error as error:
+    except (sqlite3.Error, *UNREADABLE) as error:
         raise StorageUnavailableError(
             f"{path}: {error}: the file holds no history, so it may be deleted"
         ) from error

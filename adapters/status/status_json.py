@@ -9,6 +9,9 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 
 from domain.ports.status import SourceStatus
 
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError)
+"""What reading text raises that no release wrote."""
+
 _RENAMED = {
     "last_attempt": "lastAttempt",
     "attempt_count": "attemptCount",

@@ -1,12 +1,13 @@
 """A real server in a process of its own."""
 
+import os
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -91,11 +92,17 @@ def started(
     variables = environment(REGISTRY_CONFIG="annals.yaml", REGISTRY_DATA_DIR="data")
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command(port), cwd=directory, env=variables, stdout=output, stderr=subprocess.STDOUT
+            command(port),
+            cwd=directory,
+            env=variables,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
     try:
         yield ServerProcess(process=process, port=port, log=log)
     finally:
-        if process.poll() is None:
-            process.kill()
+        # The whole group: Hypercorn's workers outlive a parent that is killed.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()

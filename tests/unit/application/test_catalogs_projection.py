@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from hypothesis import given
+import attrs
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from application.event_log import LoggedEvent, catalog_stream
@@ -10,9 +11,15 @@ from application.projections import CATALOGS
 from application.projections.catalogs import Catalogs, fold_catalogs
 from domain.catalog import Catalog, Recorded, evolve
 from domain.diff import Offer
-from domain.identifiers import CommitId, SourceName
-from tests.harness.strategies import commits_of, histories
+from domain.entry import Lifecycle
+from domain.identifiers import CommitId, EntryKey, EntryKind, SourceName
+from tests.harness.strategies import commits_of, entry_of, histories
 
+KEY = EntryKey(EntryKind.SERVER, "io.example/a", "1.0.0")
+OFFERED = Offer(
+    kept={KEY: entry_of(KEY, 0, Lifecycle())}, filtered=frozenset(), doubtful=frozenset()
+)
+NOTHING = attrs.evolve(OFFERED, kept={})
 SOURCES = (SourceName("a"), SourceName("b-c"))
 
 
@@ -66,6 +73,7 @@ def test_only_rows_that_changed_are_put(both: Sequence[Sequence[Offer]]) -> None
         state = step.state
 
 
+@example([OFFERED, NOTHING, OFFERED, NOTHING], 2)
 @given(histories(), st.integers(0, 6))
 def test_the_rows_of_many_commits_restore_the_state(history: Sequence[Offer], split: int) -> None:
     """Also where a version comes and goes again within one step."""
