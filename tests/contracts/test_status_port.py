@@ -1,8 +1,10 @@
 """What StatusPort promises, on every adapter, and what the files promise beside it."""
 
 import json
+import sqlite3
 import stat
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import closing
 from datetime import timedelta, timezone
 from pathlib import Path
 
@@ -242,4 +244,15 @@ async def test_an_unreadable_sqlite_file_may_be_deleted(tmp_path: Path) -> None:
     path.unlink()
     port = await SqliteStatus.open(path)
     assert await port.load() == {}
+    await port.close()
+
+
+async def test_a_status_that_another_release_wrote_is_a_storage_error(tmp_path: Path) -> None:
+    """What cannot be read is reported as the port promises, never as a defect."""
+    path = tmp_path / "status.db"
+    port = await SqliteStatus.open(path)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("INSERT INTO statuses VALUES ('main', '{\"phase\": \"Resting\"}')")
+    with pytest.raises(StorageUnavailableError, match="it may be deleted"):
+        await port.load()
     await port.close()

@@ -514,3 +514,15 @@ async def test_a_status_port_that_fails_fails_no_sync(failure: Exception | None)
     outcome = await watched_syncer(world, status).sync(synced_source(port))
     assert (await world.events())[-1].event == (outcome.completed or outcome.failed)
     assert bool(outcome.failed) == bool(failure)
+
+
+async def test_an_overtaken_sync_that_found_nothing_new_decides_again() -> None:
+    """Its revision would else stand over a catalog that another filter has cut meanwhile."""
+    storage = WatchedStorage(MemoryStorage(SteppingClock()))
+    world, rival = await loaded_world(storage), await loaded_world(storage.storage)
+    port = HeldSource(server("aa"), server("bb"))
+    await world.syncer.sync(synced_source(port, settings_hash="here"))
+    theirs = synced_source(HeldSource(server("aa"), server("bb")), filter=NO_A)
+    storage.others = [lambda: rival.syncer.sync(theirs)]
+    await world.syncer.sync(synced_source(port, settings_hash="there"))
+    assert await world.offered() == {"aa@1.0.0", "bb@1.0.0"}
