@@ -45,10 +45,15 @@ class SyncRunsProjection:
 
 
 def _apply(runs: dict[SourceName, SyncRuns], logged: LoggedEvent) -> None:
-    """A source that was retired has lost its catalog, so its syncs begin anew."""
+    """A source that was retired has lost its catalog, so its syncs begin anew.
+
+    One that was under way meanwhile may still say that the catalog is as it was: it is not.
+    """
     source = source_of(logged.stream)
     before = runs.get(source, SyncRuns())
     match logged.event:
+        case SyncCompleted(unread=True) if before.completed is None:
+            pass
         case SyncCompleted() as completed:
             if completed.unread and before.completed:
                 completed = attrs.evolve(completed, rejected=before.completed.rejected)

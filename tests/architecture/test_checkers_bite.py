@@ -1,5 +1,6 @@
 """Every checker is shown a broken log, and complains: one that never does checks nothing."""
 
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -229,3 +230,17 @@ async def test_containment(world: SyncWorld) -> None:
     emptied = {**after.states, CATALOGS.view: {MAIN: type(after.catalogs[MAIN])()}}
     with pytest.raises(AssertionError):
         checkers.check_contained(before, attrs.evolve(after, states=emptied), outcome)
+
+
+def test_no_checker_is_left_out() -> None:
+    """Each checker is shown something broken here, and each promise names those that check it."""
+    defined = {
+        name
+        for name, value in vars(checkers).items()
+        if name.startswith("check_") and value.__module__ == checkers.__name__
+    }
+    shown = set(re.findall(r"checkers\.(check_\w+)", Path(__file__).read_text(encoding="utf-8")))
+    page = (GOLDEN.parents[1] / "docs" / "guarantees.md").read_text(encoding="utf-8")
+    named = [set(re.findall(r"`(check_\w+)`", promise)) for promise in page.split("\n## ")[1:]]
+    assert all(named)
+    assert set().union(*named) == defined == shown

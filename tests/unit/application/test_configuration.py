@@ -142,6 +142,22 @@ async def test_a_source_that_comes_back_is_read_anew() -> None:
     assert await world.offered() == {"a@1.0.0"}
 
 
+async def test_a_source_that_retires_while_it_is_synced_is_read_anew_too() -> None:
+    """A sync that found it unchanged, and was recorded too late, does not keep it empty."""
+    storage = OvertakenStorage()
+    world, rival = await loaded_world(storage), await loaded_world(storage.storage)
+    port = HeldSource(server("a"))
+    await world.configure({"default": ("main",)})
+    await world.syncer.sync(synced_source(port))
+    storage.others = [lambda: rival.configure({})]
+    late = await world.syncer.sync(synced_source(port))
+    assert late.completed
+    assert late.completed.unread
+    await world.configure({"default": ("main",)})
+    await world.syncer.sync(synced_source(port))
+    assert await world.offered() == {"a@1.0.0"}
+
+
 async def test_a_configuration_that_was_overtaken_is_compared_again() -> None:
     """Where another process configured meanwhile, the difference is to what that left."""
     storage = OvertakenStorage()

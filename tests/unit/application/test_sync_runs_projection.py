@@ -100,10 +100,11 @@ def test_sources_do_not_touch_each_other() -> None:
 
 
 def test_a_retired_source_begins_anew() -> None:
-    """Its row is deleted; one that never synced has none to lose."""
+    """Its row is deleted, and no sync that read nothing brings it back; others have their rows."""
     folded = Folded()
     folded.add(A, COMPLETED)
     assert folded.add(A, SourceRetired(name=B)).keys() == {A}
     assert folded.add(A, SourceRetired(name=A)) == {}
     assert folded.rows == {}
-    assert folded.add(A, UNREAD)[A].completed == UNREAD
+    assert folded.add(A, UNREAD) == {}
+    assert folded.add(A, COMPLETED)[A].completed == COMPLETED
