@@ -1,5 +1,8 @@
 """Projections at the end of the log, over restarts and damage."""
 
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
 import pytest
 
 from adapters.storage.memory import MemoryStorage
@@ -7,11 +10,12 @@ from application.codec import encode
 from application.event_log import EventLog, Write, catalog_stream, sync_stream
 from application.projections import CATALOGS
 from application.projector import Projector
+from domain.entry import Lifecycle
 from domain.errors import CorruptLogError, UnknownEventTypeError
-from domain.events import DelistReason, EntryDelisted, SyncFailed, SyncStage
-from domain.identifiers import CommitId, EntryKey, EntryKind
+from domain.events import DelistReason, EntryDelisted, EntryListed, SyncFailed, SyncStage
+from domain.identifiers import CommitId, DocumentHash, EntryKey, EntryKind
 from domain.log import AnyVersion, NewCommit, NewEvent, StreamWrite
-from domain.ports.storage import ViewChange
+from domain.ports.storage import StoragePort, View, ViewChange
 from tests.harness.checkers import check_rebuildable, view_rows
 from tests.harness.clock import SteppingClock
 from tests.harness.new_commits import collect
@@ -26,6 +30,13 @@ from tests.harness.sync_world import (
 )
 
 FAILED = SyncFailed(stage=SyncStage.FETCH, reason="no route")
+LISTED = EntryListed(
+    key=EntryKey(EntryKind.SERVER, "io.example/new", "1"),
+    document_hash=DocumentHash("0" * 64),
+    title=None,
+    tags=(),
+    lifecycle=Lifecycle(),
+)
 UNLISTED = EntryDelisted(
     key=EntryKey(EntryKind.SERVER, "io.example/none", "1"), reason=DelistReason.WITHDRAWN
 )
@@ -122,6 +133,36 @@ async def test_two_projectors_on_one_storage_agree() -> None:
         await following.projector.catch_up()
         assert following.projector.live == syncing.projector.live
     await check_rebuildable(first.storage)
+
+
+class Overtaken:
+    """A storage whose views another process moves on just before they are read."""
+
+    def __init__(self, storage: StoragePort, other: SyncWorld) -> None:
+        self.storage = storage
+        self.others = [other.projector.catch_up]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.storage, name)
+
+    async def rows(self, view: View) -> AsyncIterator[Sequence[tuple[str, bytes]]]:
+        while self.others:
+            await self.others.pop()()
+        async for rows in self.storage.rows(view):
+            yield rows
+
+
+async def test_views_that_move_while_they_are_read_are_read_again() -> None:
+    """Rows of one moment are never taken with the checkpoint of another."""
+    first = await synced_world()
+    other = await loaded_world(first.storage)
+    write = Write(catalog_stream(MAIN), AnyVersion(), [LISTED])
+    await first.log.append(CommitId("more"), [write])
+    counting = SmallBatches(first.storage)
+    late = Projector(Overtaken(counting, other), EventLog(counting))
+    await late.load()
+    assert late.live == await first.projector.catch_up()
+    assert counting.events_read == 0
 
 
 async def test_a_rebuild_gives_what_was_there() -> None:

@@ -13,6 +13,7 @@ from domain.identifiers import CommitId, DocumentHash, Position
 from domain.log import StoredEvent
 from domain.merkle import EMPTY_ROOT
 from domain.ports.storage import Damage
+from tests.harness.checkers import check_tamper_evident
 from tests.harness.new_commits import collect, new_commit, whole_log, write
 from tests.harness.other_storages import CopiedLog, SmallBatches
 from tests.harness.sync_world import HeldSource, SyncWorld, loaded_world, server, synced_source
@@ -105,6 +106,11 @@ async def test_a_sound_log_has_no_damage(world: SyncWorld, batch_size: int) -> N
     assert found.root == (await world.storage.head()).root
     assert told == sorted(told)
     assert told[-1] == (7, 7)
+
+
+async def test_every_byte_is_watched(copied: CopiedLog) -> None:
+    """Each byte and number of each event, commit and document, changed by itself, is named."""
+    await check_tamper_evident(copied.commits_read, copied.events, copied.bodies)
 
 
 async def test_an_empty_log_is_sound() -> None:
