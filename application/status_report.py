@@ -69,6 +69,13 @@ class StatusReport:
             ),
         )
 
+    async def retired(self, source: SourceName) -> None:
+        """There is nothing more to tell of *source*."""
+        try:
+            await self._port.discard(source)
+        except StorageError as error:
+            _log.warning("the status of %s cannot be discarded: %s", source, error)
+
     async def _before(self, source: SourceName) -> SourceStatus:
         try:
             known = await self._port.load()

@@ -9,6 +9,7 @@ import attrs
 
 from application.configuration import apply_configuration
 from application.sync import SyncedSource
+from domain.events import SourceRetired
 from entrypoints.container import Container, desired, opened, synced_sources
 from entrypoints.settings import Settings, refuse_forgotten_config
 
@@ -79,6 +80,9 @@ async def prepare(container: Container, settings: Settings) -> None:
     projector = container.projector()
     await projector.load()
     refuse_forgotten_config(settings, projector.live.definitions)
-    await apply_configuration(
+    events = await apply_configuration(
         desired(settings.config), container.storage(), container.log(), projector
     )
+    for event in events:
+        if isinstance(event, SourceRetired):
+            await container.report().retired(event.name)

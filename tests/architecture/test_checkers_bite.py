@@ -2,7 +2,6 @@
 
 import re
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,14 @@ from adapters.storage.memory import MemoryStorage
 from application.projections import CATALOGS
 from domain.asof import AsOf
 from domain.identifiers import ORIGIN, CommitId, Position
-from domain.log import AnyVersion, Appended, NewCommit, StoredCommit, StoredEvent, StreamWrite
+from domain.log import (
+    AnyVersion,
+    Appended,
+    NewCommit,
+    NewEvent,
+    StoredCommit,
+    StreamWrite,
+)
 from domain.ports.storage import View, ViewChange
 from tests.harness import checkers
 from tests.harness.new_commits import whole_log
@@ -88,9 +94,6 @@ async def world() -> SyncWorld:
     return world
 
 
-Log = tuple[Sequence[StoredCommit], Sequence[StoredEvent]]
-
-
 async def test_order(world: SyncWorld) -> None:
     """Two events that changed places, and a commit that is no later than the one before."""
     commits, events = await whole_log(world.storage)
@@ -136,8 +139,6 @@ async def test_idempotence(world: SyncWorld) -> None:
 
 
 async def _first_commit_again(storage: Any) -> NewCommit:
-    from domain.log import NewEvent
-
     commits, events = await whole_log(storage)
     mine = [event for event in events if event.commit_id == commits[0].commit_id]
     return NewCommit(

@@ -110,3 +110,12 @@ async def test_servers_are_counted_by_name() -> None:
     for _ in range(2):
         await world.syncer.sync(source)
         assert (await world.status.load())[MAIN].server_count == 2
+
+
+async def test_a_retired_source_has_no_status() -> None:
+    """What is no longer configured is no longer told of, whoever reads the status."""
+    port = MemoryStatus()
+    report = StatusReport(port, SteppingClock())
+    await report.started(MAIN)
+    await report.retired(MAIN)
+    assert await port.load() == {}
