@@ -24,21 +24,6 @@ BASIC = {"WWW-Authenticate": 'Basic realm="git"'}
 
 
 @pytest.fixture
-def origin(tmp_path: Path) -> GitRepository:
-    """A repository with one commit, below a folder that can be served."""
-    repository = GitRepository(tmp_path / "root" / "catalog")
-    repository.commit({"registry.json": b"{}"})
-    return repository
-
-
-@pytest.fixture
-def server(origin: GitRepository) -> Iterator[GitHttpServer]:
-    """A server of the repository for everybody."""
-    with serve_git(origin.path.parent) as server:
-        yield server
-
-
-@pytest.fixture
 def private(origin: GitRepository) -> Iterator[GitHttpServer]:
     """A server of the repository for those who have the token."""
     with serve_git(origin.path.parent, TOKEN) as server:

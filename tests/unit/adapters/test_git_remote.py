@@ -17,26 +17,11 @@ from domain.errors import (
     SourceUnreachableError,
 )
 from domain.ports.source import Unchanged
-from tests.harness.git_http import GitAnswer, GitHttpServer, GitRequest, serve_git
+from tests.harness.git_http import GitAnswer, GitHttpServer, GitRequest
 from tests.harness.git_repository import GitRepository
 from tests.harness.git_sources import cached, content, fetch, git_source
 
 REPOSITORY = "catalog/.git"
-
-
-@pytest.fixture
-def origin(tmp_path: Path) -> GitRepository:
-    """A repository with one commit, below a folder that can be served."""
-    repository = GitRepository(tmp_path / "root" / "catalog")
-    repository.commit({"registry.json": b"{}"})
-    return repository
-
-
-@pytest.fixture
-def server(origin: GitRepository) -> Iterator[GitHttpServer]:
-    """A server of the repository for everybody."""
-    with serve_git(origin.path.parent) as server:
-        yield server
 
 
 @pytest.fixture

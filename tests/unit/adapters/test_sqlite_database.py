@@ -2,7 +2,6 @@
 
 import sqlite3
 import threading
-from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 
@@ -14,18 +13,6 @@ import pytest
 from adapters.storage.sqlite_database import SqliteDatabase
 from domain.errors import CorruptLogError, StorageUnavailableError
 from tests.harness.sqlite_files import reopened_log, run_script
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "log.db"
-
-
-@pytest.fixture
-async def database(path: Path) -> AsyncIterator[SqliteDatabase]:
-    opened = await SqliteDatabase.open(path)
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture

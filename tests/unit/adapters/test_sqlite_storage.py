@@ -4,7 +4,7 @@ import asyncio
 import multiprocessing
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from itertools import count, pairwise
@@ -31,18 +31,6 @@ from tests.harness.sqlite_files import opened, reopened_log, run_script, tamper
 
 VIEW = View("catalog", 1)
 FIRST = new_commit("first", write("a", count=3), bodies=[b"{}", b"[]"])
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "log.db"
-
-
-@pytest.fixture
-async def database(path: Path) -> AsyncIterator[SqliteDatabase]:
-    opened = await SqliteDatabase.open(path)
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture
