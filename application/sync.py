@@ -277,7 +277,7 @@ def _completed(
     source: SyncedSource, content: _Content, events: Sequence[CatalogEvent]
 ) -> SyncCompleted:
     return SyncCompleted(
-        revision=content.fetched.revision,
+        revision=content.fetched.revision(),
         unread=False,
         filter_hash=source.filter.hash,
         settings_hash=source.settings_hash,

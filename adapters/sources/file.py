@@ -3,7 +3,7 @@
 import hashlib
 import os
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import attrs
@@ -50,7 +50,7 @@ class FileSource:
         content, revision = await to_thread.run_sync(self._read_and_digest)
         if revision == known_revision:
             return Unchanged()
-        return Fetched(revision=revision, payloads=_only(content))
+        return Fetched(revision=lambda: revision, payloads=_only(content))
 
     def _read_and_digest(self) -> tuple[bytes, str]:
         content = self._read()
@@ -86,7 +86,7 @@ def _open_at_once(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK)
 
 
-async def _only(content: bytes) -> AsyncIterator[bytes]:
+async def _only(content: bytes) -> AsyncGenerator[bytes, None]:
     yield content
 
 

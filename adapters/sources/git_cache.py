@@ -4,7 +4,7 @@ import fcntl
 import hashlib
 import re
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -120,7 +120,7 @@ def _read(source: GitSource, repo: pygit2.Repository, known_revision: str | None
             " into several sources, or check that `path` names a registry file"
         )
     return Fetched(
-        revision=target.commit,
+        revision=lambda: target.commit,
         payloads=_only(blob.data),
         effective_at=_committed_at(commit),
         notes=_notes(repo, source.settings, target, known_revision),
@@ -220,5 +220,5 @@ def _is_rewritten(repo: pygit2.Repository, new: str, old: str) -> bool:
     return not repo.is_shallow and old in repo and not repo.descendant_of(new, old)
 
 
-async def _only(content: bytes) -> AsyncIterator[bytes]:
+async def _only(content: bytes) -> AsyncGenerator[bytes, None]:
     yield content

@@ -1,8 +1,8 @@
 """Where server definitions come from."""
 
-from collections.abc import AsyncIterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from datetime import datetime
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import attrs
 
@@ -14,15 +14,18 @@ class Unchanged:
 
 @attrs.frozen(kw_only=True)
 class Fetched:
-    """What a source sent: payloads in the source's format, read at most once, in order.
+    """What a source sends: payloads in the source's format, read at most once, in order.
 
-    `revision` is the source's own mark of this state, given back at the next fetch.
-    `effective_at` is since when the source has been in this state, where it knows. `notes`
-    tell what an operator should know, such as a rewritten history.
+    `revision` tells the source's own mark of this state, given back at the next fetch; it can be
+    asked for when all payloads have been read. What a `complete` source does not send it no
+    longer offers; of one that sends only changes the rest is as it was. `effective_at` is since
+    when the source has been in this state, where it knows. `notes` tell what an operator should
+    know, such as a rewritten history.
     """
 
-    revision: str
-    payloads: AsyncIterable[bytes]
+    payloads: AsyncGenerator[bytes, None]
+    revision: Callable[[], str]
+    complete: bool = True
     effective_at: datetime | None = None
     notes: tuple[str, ...] = ()
 
@@ -36,9 +39,21 @@ class SourcePort(Protocol):
     async def fetch(self, known_revision: str | None) -> FetchResult:
         """Read the source, unless it is still at *known_revision*.
 
-        Errors may also come while payloads are read.
+        Without a known revision all of it is read. Errors may also come while payloads are read.
 
         Raises:
             SourceError: what happened, and what to do about it.
+        """
+        ...
+
+
+@runtime_checkable
+class WatchPort(Protocol):
+    """What a source can do besides that tells of its changes by itself."""
+
+    def changes(self) -> AsyncIterator[None]:
+        """Yields each time that the source seems to have changed, for as long as it is asked.
+
+        It raises nothing and does not end: while the source is gone it waits for its return.
         """
         ...

@@ -118,26 +118,26 @@ async def test_first_fetch_brings_the_content_byte_for_byte(subject: Subject) ->
 async def test_known_revision_is_unchanged(subject: Subject) -> None:
     """Given back its own revision, a source says so, again and again."""
     source = subject.open()
-    revision = (await fetch(subject)).revision
+    revision = (await fetch(subject)).revision()
     assert [await source.fetch(revision) for _ in range(2)] == [Unchanged(), Unchanged()]
 
 
 async def test_revision_survives_a_restart_and_a_lost_cache(subject: Subject) -> None:
     """What a source knows of the past is in the revision alone."""
-    revision = (await fetch(subject)).revision
+    revision = (await fetch(subject)).revision()
     elsewhere = attrs.evolve(subject, cache_dir=subject.cache_dir / "new")
     assert await elsewhere.open().fetch(revision) == Unchanged()
-    assert (await fetch(elsewhere)).revision == revision
+    assert (await fetch(elsewhere)).revision() == revision
 
 
 async def test_change_is_fetched(subject: Subject) -> None:
     """Other content has another revision, and is then the known one."""
     old = await fetch(subject)
     subject.world.write(NEW)
-    new = await fetch(subject, old.revision)
+    new = await fetch(subject, old.revision())
     assert await read(new) == [NEW]
-    assert new.revision != old.revision
-    assert await subject.open().fetch(new.revision) == Unchanged()
+    assert new.revision() != old.revision()
+    assert await subject.open().fetch(new.revision()) == Unchanged()
 
 
 @pytest.mark.parametrize("revision", ["", "sha256:0", "0" * 40, "\0é", "7"])
@@ -162,7 +162,7 @@ async def test_two_fetches_at_once_agree(subject: Subject) -> None:
 async def test_missing_source_is_an_error_until_it_is_back(subject: Subject) -> None:
     """A source that is gone says which one it is, never looks empty, and needs no restart."""
     source = subject.open()
-    revision = (await fetch(subject)).revision
+    revision = (await fetch(subject)).revision()
     subject.world.hide()
     with pytest.raises(SourceError, match=re.escape(subject.world.place)):
         await source.fetch(revision)

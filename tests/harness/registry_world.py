@@ -1,7 +1,7 @@
 """A small world of sources and registries, with everything real but the places sources live in."""
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -50,10 +50,10 @@ class Payload:
     body: bytes
 
     async def fetch(self, _known_revision: str | None) -> Fetched:
-        async def payloads() -> AsyncIterator[bytes]:
+        async def payloads() -> AsyncGenerator[bytes, None]:
             yield self.body
 
-        return Fetched(revision="1", payloads=payloads())
+        return Fetched(revision=lambda: "1", payloads=payloads())
 
 
 class RegistryWorld:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -60,11 +60,12 @@ class HeldSource:
         self.asked.append(known_revision)
         if self.failure:
             raise self.failure
-        if known_revision == self.revision:
+        revision = self.revision
+        if known_revision == revision:
             return Unchanged()
-        return Fetched(revision=self.revision, payloads=self._read(), **self.details)
+        return Fetched(revision=lambda: revision, payloads=self._read(), **self.details)
 
-    async def _read(self) -> AsyncIterator[bytes]:
+    async def _read(self) -> AsyncGenerator[bytes, None]:
         for payload in self.payloads:
             yield payload
         if self.late_failure:

@@ -30,7 +30,7 @@ async def fetch(
 async def revision_of(path: Path) -> str:
     result = await fetch(path)
     assert isinstance(result, Fetched)
-    return result.revision
+    return result.revision()
 
 
 @pytest.fixture

@@ -44,10 +44,10 @@ async def test_unchanged_ref_is_listed_and_not_fetched(
     old = await fetch(git_source(server.url(REPOSITORY), cache))
     assert counts(server) == (1, 2)
     for _ in range(3):
-        assert await git_source(server.url(REPOSITORY), cache).fetch(old.revision) == Unchanged()
+        assert await git_source(server.url(REPOSITORY), cache).fetch(old.revision()) == Unchanged()
     assert counts(server) == (3, 0)
     origin.commit({"registry.json": b"new"})
-    assert await content(git_source(server.url(REPOSITORY), cache), old.revision) == b"new"
+    assert await content(git_source(server.url(REPOSITORY), cache), old.revision()) == b"new"
     assert counts(server) == (1, 2)
 
 
@@ -104,7 +104,7 @@ async def test_only_the_newest_commit_comes_over_the_network(
     await fetch(git_source(server.url(REPOSITORY), cache))
     new = origin.commit({"registry.json": b"2"}, "--amend")
     fetched = await fetch(git_source(server.url(REPOSITORY), cache), old)
-    assert (fetched.revision, fetched.notes) == (new, ())
+    assert (fetched.revision(), fetched.notes) == (new, ())
     (shallow,) = cached(cache, "shallow")
     assert set(shallow.read_text().split()) == {old, new}
 
@@ -113,10 +113,10 @@ async def test_tags_over_http(origin: GitRepository, server: GitHttpServer, cach
     """An annotated tag is listed with its commit, so it too is unchanged without a fetch."""
     origin.git("tag", "-a", "-m", "release", "v1")
     fetched = await fetch(git_source(server.url(REPOSITORY), cache, tag="v1"))
-    assert fetched.revision == origin.git("rev-parse", "v1^{commit}")
+    assert fetched.revision() == origin.git("rev-parse", "v1^{commit}")
     counts(server)
     assert (
-        await git_source(server.url(REPOSITORY), cache, tag="v1").fetch(fetched.revision)
+        await git_source(server.url(REPOSITORY), cache, tag="v1").fetch(fetched.revision())
         == Unchanged()
     )
     assert counts(server) == (1, 0)

@@ -41,8 +41,8 @@ async def test_revision_and_time_are_those_of_the_commit(origin: GitRepository) 
     origin.commit({"registry.json": b"1"})
     first = await fetch(source(origin))
     second = origin.commit({"registry.json": b"2"})
-    fetched = await fetch(source(origin), first.revision)
-    assert fetched.revision == second
+    fetched = await fetch(source(origin), first.revision())
+    assert fetched.revision() == second
     assert fetched.notes == ()
     assert (first.effective_at, fetched.effective_at) == (
         FIRST_COMMIT_AT,
@@ -59,7 +59,7 @@ async def test_commit_from_a_time_that_python_cannot_tell(origin: GitRepository)
     commit = origin.git("hash-object", "-t", "commit", "-w", "commit")
     origin.git("update-ref", "refs/heads/main", commit)
     fetched = await fetch(source(origin))
-    assert (fetched.revision, fetched.effective_at) == (commit, None)
+    assert (fetched.revision(), fetched.effective_at) == (commit, None)
 
 
 @pytest.mark.parametrize("form", ["work tree", "bare", "file://"])
@@ -125,7 +125,7 @@ async def test_rewritten_branch_is_taken_and_noted(origin: GitRepository) -> Non
     await fetch(source(origin))
     new = origin.commit({"registry.json": b"new"}, "--amend")
     fetched = await fetch(source(origin), old)
-    assert fetched.revision == new
+    assert fetched.revision() == new
     assert fetched.notes == (f"history of main was rewritten: {old[:12]} is no longer part of it",)
 
 
@@ -136,7 +136,7 @@ async def test_branch_that_went_back_is_noted(origin: GitRepository) -> None:
     await fetch(source(origin, branch="main"))
     origin.git("reset", "-q", "--hard", first)
     fetched = await fetch(source(origin, branch="main"), second)
-    assert (fetched.revision, len(fetched.notes)) == (first, 1)
+    assert (fetched.revision(), len(fetched.notes)) == (first, 1)
 
 
 async def test_moved_tag_is_noted(origin: GitRepository) -> None:

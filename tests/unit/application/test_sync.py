@@ -103,7 +103,7 @@ class HangingSource:
     async def fetch(self, _known_revision: str | None) -> FetchResult:
         if not self.sends_first:
             await self._hang()
-        return Fetched(revision="1", payloads=self._payloads())
+        return Fetched(revision=lambda: "1", payloads=self._payloads())
 
     async def _payloads(self) -> Any:
         yield b"[]"
