@@ -1,6 +1,6 @@
 """The typed face of the event store: events go in, events come out."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
 import anyio.to_thread
@@ -13,7 +13,6 @@ from domain.events import Event
 from domain.identifiers import (
     ORIGIN,
     CommitId,
-    DocumentHash,
     Position,
     SourceName,
     StreamName,
@@ -74,13 +73,13 @@ class EventLog:
         commit_id: CommitId,
         writes: Sequence[Write],
         *,
-        documents: Mapping[DocumentHash, bytes] | None = None,
         effective_at: datetime | None = None,
     ) -> Appended:
-        """Append all of *writes* that have events, or nothing. Errors: see EventStorePort."""
-        commit = await anyio.to_thread.run_sync(
-            _new_commit, commit_id, writes, documents or {}, effective_at
-        )
+        """Append all of *writes* that have events, with the documents staged for them, or nothing.
+
+        Errors: see EventStorePort.
+        """
+        commit = await anyio.to_thread.run_sync(_new_commit, commit_id, writes, effective_at)
         return await self._store.append(commit)
 
     async def read(
@@ -127,7 +126,6 @@ class EventLog:
 def _new_commit(
     commit_id: CommitId,
     writes: Sequence[Write],
-    documents: Mapping[DocumentHash, bytes],
     effective_at: datetime | None,
 ) -> NewCommit:
     return NewCommit(
@@ -141,7 +139,6 @@ def _new_commit(
             for write in writes
             if write.events
         ),
-        documents=documents,
         effective_at=effective_at,
     )
 

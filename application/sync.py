@@ -3,18 +3,20 @@
 import json
 import logging
 import uuid
-from collections.abc import AsyncIterable, Mapping, Sequence
-from typing import Any
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from contextlib import aclosing
+from functools import partial
 
 import anyio.to_thread
 import attrs
 
 from application.event_log import EventLog, Write, catalog_stream, sync_stream
+from application.findings import Findings
 from application.projections.sync_runs import SyncRuns
 from application.projector import Projector
 from application.status_report import StatusReport
 from domain.catalog import Catalog
-from domain.diff import Offer, diff, revised_hashes
+from domain.diff import changes, revised_hashes
 from domain.entry import Entry
 from domain.errors import (
     RemovalRefusedError,
@@ -24,10 +26,6 @@ from domain.errors import (
 )
 from domain.events import (
     CatalogEvent,
-    EntryDelisted,
-    EntryListed,
-    EntryRevised,
-    EntryStatusChanged,
     RejectedEntry,
     SyncCompleted,
     SyncCounts,
@@ -37,7 +35,7 @@ from domain.events import (
 )
 from domain.filters import Filter
 from domain.guards import Guards, refuse_removal
-from domain.identifiers import CommitId, DocumentHash, EntryKey, Position, SourceName
+from domain.identifiers import CommitId, DocumentHash, Position, SourceName
 from domain.log import AnyVersion, Exactly, ExpectedVersion
 from domain.ports.format import FormatPort, Parsed
 from domain.ports.source import Fetched, SourcePort, Unchanged
@@ -75,16 +73,6 @@ class SyncOutcome:
     completed: SyncCompleted | None = None
     failed: SyncFailed | None = None
     warnings: tuple[RejectedEntry, ...] = ()
-
-
-@attrs.frozen(kw_only=True)
-class _Content:
-    """What was read and kept for the diff."""
-
-    fetched: Fetched
-    offer: Offer
-    rejected: tuple[RejectedEntry, ...]
-    warnings: tuple[RejectedEntry, ...]
 
 
 @attrs.frozen
@@ -155,10 +143,19 @@ class Syncer:
         live = await self._projector.catch_up()
         catalog = live.catalogs.get(source.name, Catalog())
         last = live.sync_runs.get(source.name, SyncRuns()).completed
-        content = await _read(source, last if last and _same_rules(last, source) else None)
-        if isinstance(content, SyncCompleted):
-            return await self._record_unchanged(source.name, content, catalog, versions)
-        return await self._record(source, content, catalog, versions)
+        known = last if last and _same_rules(last, source) else None
+        fetched = await _fetch(source, known)
+        if isinstance(fetched, SyncCompleted):
+            return await self._record_unchanged(source.name, fetched, catalog, versions)
+        commit_id = _commit_id(source.name)
+        try:
+            findings = await self._read(source, fetched, catalog, commit_id)
+            if known and not fetched.complete:
+                findings.keep_rejected(known.rejected)
+            return await self._record(source, fetched, findings, versions, commit_id)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._store.unstage(commit_id)
 
     async def _versions(self, source: SourceName) -> _Versions:
         """Read before the catalog is: whoever appends from here on makes this sync start again."""
@@ -167,40 +164,55 @@ class Syncer:
             sync=await self._store.stream_version(sync_stream(source)),
         )
 
+    async def _read(
+        self, source: SyncedSource, fetched: Fetched, catalog: Catalog, commit_id: CommitId
+    ) -> Findings:
+        """Take what the source sends page by page: only new documents are kept, and not here."""
+        findings = Findings(catalog=catalog, filter=source.filter)
+        async with aclosing(_parsed(source, fetched.payloads)) as pages:
+            async for page in pages:
+                news = await anyio.to_thread.run_sync(findings.take, page)
+                if news:
+                    findings.changes += await self._changes(catalog, news)
+                    await self._store.stage(commit_id, _new_documents(catalog, news))
+        return findings
+
+    async def _changes(self, catalog: Catalog, news: Sequence[Entry]) -> Sequence[CatalogEvent]:
+        offered = {entry.document_hash: entry.document for entry in news}
+        wanted = revised_hashes(catalog, news)
+        stored = await self._store.documents(wanted - offered.keys())
+        bodies = {**stored, **{known: offered[known] for known in wanted & offered.keys()}}
+        return await anyio.to_thread.run_sync(_compared, catalog, news, bodies)
+
     async def _record(
-        self, source: SyncedSource, content: _Content, catalog: Catalog, versions: _Versions
+        self,
+        source: SyncedSource,
+        fetched: Fetched,
+        findings: Findings,
+        versions: _Versions,
+        commit_id: CommitId,
     ) -> SyncOutcome:
-        documents = await self._revised_documents(catalog, content.offer)
-        events = await anyio.to_thread.run_sync(diff, catalog, content.offer, documents)
+        find_events = partial(findings.events, complete=fetched.complete)
+        events = await anyio.to_thread.run_sync(find_events)
         try:
-            refuse_removal(catalog, events, source.guards)
+            refuse_removal(findings.catalog, events, source.guards)
         except RemovalRefusedError as error:
             raise _FailedError(SyncStage.GUARD, str(error)) from error
-        completed = _completed(source, content, events)
+        completed = _completed(source, fetched, findings, events)
         appended = await self._log.append(
-            _commit_id(source.name),
+            commit_id,
             [
                 Write(catalog_stream(source.name), Exactly(versions.catalog), events),
                 Write(sync_stream(source.name), Exactly(versions.sync), [completed]),
             ],
-            documents=_new_documents(content.offer, events),
-            effective_at=content.fetched.effective_at,
+            effective_at=fetched.effective_at,
         )
         return SyncOutcome(
             source=source.name,
             position=appended.commit.last_position,
             completed=completed,
-            warnings=content.warnings,
+            warnings=tuple(findings.warnings),
         )
-
-    async def _revised_documents(
-        self, catalog: Catalog, offer: Offer
-    ) -> Mapping[DocumentHash, Any]:
-        wanted = revised_hashes(catalog, offer)
-        offered = {e.document_hash: e.document for e in offer.kept.values()}
-        stored = await self._store.documents(wanted - offered.keys())
-        bodies = {**stored, **{known: offered[known] for known in wanted & offered.keys()}}
-        return await anyio.to_thread.run_sync(_parse_all, bodies)
 
     async def _record_unchanged(
         self, source: SourceName, last: SyncCompleted, catalog: Catalog, versions: _Versions
@@ -223,96 +235,78 @@ def _same_rules(last: SyncCompleted, source: SyncedSource) -> bool:
     return (last.filter_hash, last.settings_hash) == (source.filter.hash, source.settings_hash)
 
 
-async def _read(source: SyncedSource, last: SyncCompleted | None) -> _Content | SyncCompleted:
-    """What the source offers, or *last* where it has not changed since."""
+async def _fetch(source: SyncedSource, known: SyncCompleted | None) -> Fetched | SyncCompleted:
+    """What the source sends, or *known* where it has not changed since."""
     try:
-        fetched = await source.port.fetch(last.revision if last else None)
-        if isinstance(fetched, Unchanged):
-            if last is None:
-                raise TypeError("unchanged, but since when?")
-            return last
-        parsed = await _parse(source.format, fetched.payloads)
-    except SourceError as error:
-        raise _FailedError(SyncStage.FETCH, str(error)) from error
-    except _FailedError:
-        raise
+        fetched = await source.port.fetch(known.revision if known else None)
+        if not isinstance(fetched, Unchanged):
+            return fetched
+        if known is None:
+            raise TypeError("unchanged, but since when?")
     except Exception as error:
-        _log.exception("reading source %s failed in a way nobody foresaw", source.name)
-        reason = f"internal error, please report it: {error!r}"
-        raise _FailedError(SyncStage.FETCH, reason) from error
-    return _Content(
-        fetched=fetched,
-        offer=await anyio.to_thread.run_sync(_offer, parsed, source.filter),
-        rejected=tuple(rejected for page in parsed for rejected in page.rejected),
-        warnings=tuple(warning for page in parsed for warning in page.warnings),
-    )
+        raise _unread(source.name, error) from error
+    return known
 
 
-async def _parse(format_: FormatPort, payloads: AsyncIterable[bytes]) -> Sequence[Parsed]:
-    parsed = []
-    async for payload in payloads:
-        try:
-            parsed.append(await anyio.to_thread.run_sync(format_.parse, payload))
-        except SourceContentError as error:
-            raise _FailedError(SyncStage.PARSE, str(error)) from error
-    return parsed
+async def _parsed(
+    source: SyncedSource, payloads: AsyncGenerator[bytes, None]
+) -> AsyncGenerator[Parsed, None]:
+    async with aclosing(payloads):
+        while True:
+            try:
+                payload = await anext(payloads, None)
+            except Exception as error:
+                raise _unread(source.name, error) from error
+            if payload is None:
+                return
+            yield await _parse(source, payload)
 
 
-def _offer(pages: Sequence[Parsed], filter_: Filter) -> Offer:
-    kept: dict[EntryKey, Entry] = {}
-    filtered: set[EntryKey] = set()
-    for entry in (entry for page in pages for entry in page.entries):
-        if filter_.keeps(entry.key.name, entry.tags):
-            kept.setdefault(entry.key, entry)
-        else:
-            filtered.add(entry.key)
-    return Offer(
-        kept=kept,
-        filtered=frozenset(filtered),
-        doubtful=frozenset(rejected.name for page in pages for rejected in page.rejected),
-    )
+async def _parse(source: SyncedSource, payload: bytes) -> Parsed:
+    try:
+        return await anyio.to_thread.run_sync(source.format.parse, payload)
+    except SourceContentError as error:
+        raise _FailedError(SyncStage.PARSE, str(error)) from error
+    except Exception as error:
+        raise _unread(source.name, error) from error
+
+
+def _unread(source: SourceName, error: Exception) -> _FailedError:
+    """A failure to read, in the words of the source where it foresaw it."""
+    if isinstance(error, SourceError):
+        return _FailedError(SyncStage.FETCH, str(error))
+    _log.error("reading source %s failed in a way nobody foresaw", source, exc_info=error)
+    return _FailedError(SyncStage.FETCH, f"internal error, please report it: {error!r}")
 
 
 def _completed(
-    source: SyncedSource, content: _Content, events: Sequence[CatalogEvent]
+    source: SyncedSource, fetched: Fetched, findings: Findings, events: Sequence[CatalogEvent]
 ) -> SyncCompleted:
     return SyncCompleted(
-        revision=content.fetched.revision(),
+        revision=fetched.revision(),
         unread=False,
         filter_hash=source.filter.hash,
         settings_hash=source.settings_hash,
-        counts=_counts(content, events),
-        rejected=content.rejected,
-        notes=content.fetched.notes,
+        counts=findings.counts(events, complete=fetched.complete),
+        rejected=tuple(findings.rejected),
+        notes=fetched.notes,
     )
 
 
-def _counts(content: _Content, events: Sequence[CatalogEvent]) -> SyncCounts:
-    def count(cls: type[CatalogEvent]) -> int:
-        return sum(isinstance(event, cls) for event in events)
-
-    touched = {event.key for event in events}
-    return SyncCounts(
-        listed=count(EntryListed),
-        revised=count(EntryRevised),
-        status_changed=count(EntryStatusChanged),
-        delisted=count(EntryDelisted),
-        unchanged=len(content.offer.kept.keys() - touched),
-        rejected=len(content.rejected),
-        warned=len({warning.name for warning in content.warnings}),
-    )
-
-
-def _new_documents(offer: Offer, events: Sequence[CatalogEvent]) -> Mapping[DocumentHash, bytes]:
+def _new_documents(catalog: Catalog, news: Iterable[Entry]) -> Mapping[DocumentHash, bytes]:
+    """The bodies of listed and revised entries."""
     return {
-        event.document_hash: offer.kept[event.key].document
-        for event in events
-        if isinstance(event, EntryListed | EntryRevised)
+        entry.document_hash: entry.document
+        for entry in news
+        if not (known := catalog.get(entry.key)) or known.document_hash != entry.document_hash
     }
 
 
-def _parse_all(bodies: Mapping[DocumentHash, bytes]) -> dict[DocumentHash, Any]:
-    return {known: json.loads(body) for known, body in bodies.items()}
+def _compared(
+    catalog: Catalog, news: Sequence[Entry], bodies: Mapping[DocumentHash, bytes]
+) -> Sequence[CatalogEvent]:
+    documents = {known: json.loads(body) for known, body in bodies.items()}
+    return changes(catalog, news, documents)
 
 
 def _commit_id(source: SourceName) -> CommitId:

@@ -1,6 +1,6 @@
 """What a sync found out, as events."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -21,40 +21,53 @@ from domain.identifiers import DocumentHash, EntryKey
 
 @attrs.frozen(kw_only=True)
 class Offer:
-    """What a source offers now.
+    """What a source offers now, by key.
 
     `kept` passed the filter and `filtered` did not. `doubtful` names could not be read this
-    time: what was known of them stays.
+    time: what was known of them stays, as does everything that an offer leaves out which is
+    not `complete`.
     """
 
-    kept: Mapping[EntryKey, Entry]
-    filtered: frozenset[EntryKey] = frozenset()
-    doubtful: frozenset[str] = frozenset()
+    kept: Container[EntryKey]
+    filtered: Container[EntryKey] = frozenset()
+    doubtful: Container[str] = frozenset()
+    complete: bool = True
 
 
-def diff(
-    catalog: Catalog, offer: Offer, documents: Mapping[DocumentHash, Any]
-) -> tuple[CatalogEvent, ...]:
-    """The events that bring *catalog* to *offer*.
+def changes(
+    catalog: Catalog, entries: Iterable[Entry], documents: Mapping[DocumentHash, Any]
+) -> list[CatalogEvent]:
+    """What *entries*, which are offered now, change in *catalog*.
 
     `documents` holds, parsed, both documents of every revised entry (see `revised_hashes`).
-    The order is fixed: what raises a version before what lowers one, each by key.
     """
-    events: list[CatalogEvent] = []
-    for key, entry in offer.kept.items():
-        events += _entry_events(catalog.get(key), entry, documents)
-    events += [
-        EntryDelisted(key=key, reason=_reason(key, offer)) for key in _departing(catalog, offer)
+    return [
+        event
+        for entry in entries
+        for event in _entry_events(catalog.get(entry.key), entry, documents)
     ]
+
+
+def departures(catalog: Catalog, offer: Offer) -> list[CatalogEvent]:
+    """What the rest of *catalog* comes to that is not offered now."""
+    return [
+        EntryDelisted(key=entry.key, reason=reason)
+        for entry in catalog.entries()
+        if entry.key not in offer.kept and (reason := _departing(entry.key, offer))
+    ]
+
+
+def in_order(events: Iterable[CatalogEvent]) -> tuple[CatalogEvent, ...]:
+    """The events of a commit: what raises a version before what lowers one, each by key."""
     return tuple(sorted(events, key=_rank))
 
 
-def revised_hashes(catalog: Catalog, offer: Offer) -> frozenset[DocumentHash]:
-    """The hashes that catalog and offer have of those documents that differ."""
+def revised_hashes(catalog: Catalog, entries: Iterable[Entry]) -> frozenset[DocumentHash]:
+    """The hashes that catalog and entries have of those documents that differ."""
     return frozenset(
         document_hash
-        for key, entry in offer.kept.items()
-        if (known := catalog.get(key)) and known.document_hash != entry.document_hash
+        for entry in entries
+        if (known := catalog.get(entry.key)) and known.document_hash != entry.document_hash
         for document_hash in (known.document_hash, entry.document_hash)
     )
 
@@ -95,17 +108,12 @@ def _revised(
     )
 
 
-def _departing(catalog: Catalog, offer: Offer) -> list[EntryKey]:
-    return [
-        entry.key
-        for entry in catalog.entries()
-        if entry.key not in offer.kept
-        and (entry.key in offer.filtered or entry.key.name not in offer.doubtful)
-    ]
-
-
-def _reason(key: EntryKey, offer: Offer) -> DelistReason:
-    return DelistReason.FILTERED if key in offer.filtered else DelistReason.WITHDRAWN
+def _departing(key: EntryKey, offer: Offer) -> DelistReason | None:
+    """Why an entry is no longer offered, None where it stays."""
+    if key in offer.filtered:
+        return DelistReason.FILTERED
+    stays = not offer.complete or key.name in offer.doubtful
+    return None if stays else DelistReason.WITHDRAWN
 
 
 def _rank(event: CatalogEvent) -> tuple[int, tuple[str, str, str]]:

@@ -1,6 +1,5 @@
 """What a sync refuses to believe: a source that suddenly offers next to nothing."""
 
-import math
 from collections.abc import Iterable, Sequence
 
 import attrs
@@ -15,7 +14,7 @@ _FEW = 10  # below so many names a ratio says little
 
 @attrs.frozen(kw_only=True)
 class Guards:
-    """How much a source may withdraw at once. `max_removal` is a ratio of its names."""
+    """How much a source may withdraw at once: less than `max_removal`, a ratio of its names."""
 
     allow_empty: bool = False
     max_removal: float = 0.5
@@ -37,8 +36,8 @@ def refuse_removal(catalog: Catalog, events: Sequence[CatalogEvent], guards: Gua
                 f"the source offers none of the {len(names)} names it offered before: if that is "
                 "meant, set allowEmpty: true for it"
             )
-    elif len(names) >= _FEW and len(gone) / len(names) > guards.max_removal:
-        enough = math.ceil(100 * len(gone) / len(names)) / 100
+    elif len(names) >= _FEW and len(gone) / len(names) >= guards.max_removal:
+        enough = (100 * len(gone) // len(names) + 1) / 100
         raise RemovalRefusedError(
             f"the source no longer offers {len(gone)} of {len(names)} names: if that is meant, "
             f"set maxRemoval to at least {enough} for it"

@@ -280,12 +280,12 @@ def category_of(stream: StreamName) -> str:
     return stream.partition("-")[0]
 
 
-def check_documents(commit: NewCommit) -> None:
+def check_documents(documents: Mapping[DocumentHash, bytes]) -> None:
     """Every body must hash to the name it is stored under.
 
     Raises:
         CorruptLogError
     """
-    for name, body in commit.documents.items():
+    for name, body in documents.items():
         if hashlib.sha256(body).hexdigest() != name:
-            raise CorruptLogError(f"document {name} has another hash: nothing was appended")
+            raise CorruptLogError(f"document {name} has another hash: nothing was stored")

@@ -30,14 +30,22 @@ class MemoryStorage:
         self._events: list[StoredEvent] = []
         self._commits: dict[CommitId, StoredCommit] = {}
         self._documents: dict[DocumentHash, bytes] = {}
+        self._staged: dict[CommitId, dict[DocumentHash, bytes]] = {}
         self._streams: dict[StreamName, StreamHead] = {}
         self._frontier = Frontier()
         self._head = Head()
         self._checkpoints: dict[View, Position] = {}
         self._rows: dict[View, dict[str, bytes]] = {}
 
+    async def stage(self, commit_id: CommitId, documents: Mapping[DocumentHash, bytes]) -> None:
+        check_documents(documents)
+        self._staged.setdefault(commit_id, {}).update(documents)
+
+    async def unstage(self, commit_id: CommitId) -> None:
+        self._staged.pop(commit_id, None)
+
     async def append(self, commit: NewCommit) -> Appended:
-        check_documents(commit)
+        check_documents(commit.documents)
         if known := self._commits.get(commit.commit_id):
             refuse_other_content(commit, self._events_of(known))
             return Appended(commit=known, repeated=True)
@@ -45,7 +53,7 @@ class MemoryStorage:
         made = make_commit(commit, standing, self._clock.now())
         self._events += made.events
         self._commits[commit.commit_id] = made.commit
-        self._documents.update(commit.documents)
+        self._documents.update({**self._staged.pop(commit.commit_id, {}), **commit.documents})
         self._frontier = made.frontier
         self._head = Head(
             position=made.commit.last_position,

@@ -61,8 +61,21 @@ class SqliteStorage:
         """
         return cls(await SqliteDatabase.open(path), clock)
 
+    async def stage(self, commit_id: CommitId, documents: Mapping[DocumentHash, bytes]) -> None:
+        bodies = await anyio.to_thread.run_sync(_packed, documents)
+        # Not `IMMEDIATE`: nobody else has to wait for what only this connection sees.
+        async with self._database.transaction("BEGIN") as db:
+            await db.executemany(
+                "INSERT INTO staged VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                [(commit_id, *body) for body in bodies],
+            )
+
+    async def unstage(self, commit_id: CommitId) -> None:
+        async with self._database.transaction("BEGIN") as db:
+            await db.execute("DELETE FROM staged WHERE commit_id = ?", (commit_id,))
+
     async def append(self, commit: NewCommit) -> Appended:
-        bodies = await anyio.to_thread.run_sync(_packed_documents, commit)
+        bodies = await anyio.to_thread.run_sync(_packed, commit.documents)
         async with self._database.transaction() as db:
             if known := await _find_commit(db, commit.commit_id):
                 refuse_other_content(commit, await _events_of(db, known))
@@ -259,6 +272,12 @@ async def _insert(
         "INSERT INTO documents VALUES (?, ?, ?) ON CONFLICT (hash) DO NOTHING", bodies
     )
     await db.execute(
+        "INSERT INTO documents SELECT hash, body, body_crc32 FROM staged WHERE commit_id = ?"
+        " ON CONFLICT (hash) DO NOTHING",
+        (commit.commit_id,),
+    )
+    await db.execute("DELETE FROM staged WHERE commit_id = ?", (commit.commit_id,))
+    await db.execute(
         "INSERT OR REPLACE INTO frontier VALUES (1, ?, ?)", frontier_row.pack(made.frontier)
     )
 
@@ -277,9 +296,9 @@ async def _move_checkpoint(
     return moved.rowcount == 1
 
 
-def _packed_documents(commit: NewCommit) -> list[document_body.Row]:
-    check_documents(commit)
-    return document_body.pack(commit.documents)
+def _packed(documents: Mapping[DocumentHash, bytes]) -> list[document_body.Row]:
+    check_documents(documents)
+    return document_body.pack(documents)
 
 
 def _event_row(event: StoredEvent, commit_number: int | None) -> tuple[Any, ...]:

@@ -13,6 +13,16 @@ import anyio.to_thread
 from domain.errors import CorruptLogError, StorageUnavailableError
 
 SCHEMA = Path(__file__).with_name("schema.sql")
+# In a file that SQLite makes where it needs one, and that ends with the connection.
+_STAGING = """
+    CREATE TEMP TABLE staged (
+        commit_id  TEXT    NOT NULL,
+        hash       TEXT    NOT NULL,
+        body       BLOB    NOT NULL,
+        body_crc32 INTEGER NOT NULL,
+        PRIMARY KEY (commit_id, hash)
+    ) STRICT, WITHOUT ROWID
+"""
 _APPLICATION_ID = 0x416E6E6C  # "Annl": `file` and SQLite itself can tell what this is
 _SCHEMA_VERSION = 1
 
@@ -51,6 +61,7 @@ class SqliteDatabase:
             writer = await _connect(path)
             try:
                 await _prepare(writer, path)
+                await writer.execute_fetchall(_STAGING)
                 reader = await _connect(path, "query_only=ON")
             except BaseException:
                 await writer.close()
@@ -58,7 +69,9 @@ class SqliteDatabase:
         return cls(path, writer, reader)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[aiosqlite.Connection]:
+    async def transaction(
+        self, begin: str = "BEGIN IMMEDIATE"
+    ) -> AsyncIterator[aiosqlite.Connection]:
         """Write all or nothing.
 
         Shielded once it has begun: a COMMIT that is cancelled while it waits may have been made
@@ -67,7 +80,7 @@ class SqliteDatabase:
         async with self._writing:
             with translated(self.path), anyio.CancelScope(shield=True):
                 try:
-                    await self._writer.execute("BEGIN IMMEDIATE")
+                    await self._writer.execute(begin)
                     yield self._writer
                     await self._writer.execute("COMMIT")
                 except BaseException:

@@ -6,15 +6,31 @@ from typing import Protocol
 import attrs
 
 from domain.asof import AsOf
-from domain.identifiers import ORIGIN, DocumentHash, Position, StreamName
+from domain.identifiers import ORIGIN, CommitId, DocumentHash, Position, StreamName
 from domain.log import Appended, Head, NewCommit, StoredCommit, StoredEvent
 
 
 class EventStorePort(Protocol):
     """An append-only log of stored events, and the documents they name."""
 
+    async def stage(self, commit_id: CommitId, documents: Mapping[DocumentHash, bytes]) -> None:
+        """Keep bodies for a commit to come, so that nobody has to hold all of them at once.
+
+        They become part of the log with the commit of that id. Until then nobody reads them,
+        and they are gone when the storage is closed.
+
+        Raises:
+            CorruptLogError: a body has another hash.
+            StorageUnavailableError
+        """
+        ...
+
+    async def unstage(self, commit_id: CommitId) -> None:
+        """Forget what was staged for a commit that will not come."""
+        ...
+
     async def append(self, commit: NewCommit) -> Appended:
-        """Write all of *commit*, durably, or nothing.
+        """Write all of *commit*, and what was staged for it, durably, or nothing.
 
         The same commit id with the same events returns what the first append returned.
         Cancellation does not tell whether the commit was made: repeat it to find out.

@@ -64,7 +64,7 @@ async def _fill(directory: Path, listed: list[Entry]) -> None:
         log = EventLog(storage)
         await log.append(CommitId("config"), [Write(CONFIG_STREAM, AnyVersion(), _definitions())])
         for start in range(0, len(listed), _COMMIT):
-            await append(log, listed[start : start + _COMMIT], f"fill-{start}")
+            await append(storage, log, listed[start : start + _COMMIT], f"fill-{start}")
     finally:
         await storage.close()
 
@@ -76,7 +76,7 @@ def _definitions() -> list[SourceDefined | RegistryDefined]:
     ]
 
 
-async def append(log: EventLog, batch: list[Entry], commit_id: str) -> None:
+async def append(storage: SqliteStorage, log: EventLog, batch: list[Entry], commit_id: str) -> None:
     """List a batch of entries as one commit."""
     events = [
         EntryListed(
@@ -88,8 +88,6 @@ async def append(log: EventLog, batch: list[Entry], commit_id: str) -> None:
         )
         for entry in batch
     ]
-    await log.append(
-        CommitId(commit_id),
-        [Write(catalog_stream(SOURCE), AnyVersion(), events)],
-        documents={entry.document_hash: entry.document for entry in batch},
-    )
+    bodies = {entry.document_hash: entry.document for entry in batch}
+    await storage.stage(CommitId(commit_id), bodies)
+    await log.append(CommitId(commit_id), [Write(catalog_stream(SOURCE), AnyVersion(), events)])

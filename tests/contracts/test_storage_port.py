@@ -368,6 +368,51 @@ async def test_documents_are_stored_once(storage: StoragePort) -> None:
     assert await storage.documents([unknown]) == await storage.documents([]) == {}
 
 
+async def test_staged_documents_come_with_their_commit(storage: StoragePort) -> None:
+    """Bodies staged for a commit are in the log with it, and before that nowhere."""
+    commit = new_commit("first", write("a"))
+    mine, others = documents_of([b"{}", b"[]"]), documents_of([b"[]", b"1"])
+    (inline,) = commit_documents = documents_of([b"0"])
+    for body in mine.items():
+        await storage.stage(commit.commit_id, dict([body]))
+    await storage.stage(commit.commit_id, mine)
+    await storage.stage(CommitId("other"), others)
+    assert await storage.documents([*mine, *others]) == {}
+    await storage.append(attrs.evolve(commit, documents=commit_documents))
+    assert set(await collect(storage.document_hashes())) == {*mine, inline}
+    assert await storage.documents(mine) == mine
+
+
+async def test_what_was_unstaged_is_forgotten(storage: StoragePort) -> None:
+    """A commit that comes all the same has no documents; what was staged for others stays."""
+    kept = documents_of([b"{}", b"[]"])
+    await storage.stage(CommitId("dropped"), documents_of([b"{}", b"1"]))
+    await storage.stage(CommitId("kept"), kept)
+    await storage.unstage(CommitId("dropped"))
+    await storage.unstage(CommitId("unknown"))
+    await storage.append(new_commit("dropped", write("a")))
+    assert await collect(storage.document_hashes()) == []
+    await storage.append(new_commit("kept", write("a")))
+    assert await storage.documents(kept) == kept
+
+
+async def test_a_refused_commit_leaves_what_was_staged(storage: StoragePort) -> None:
+    """A commit that is refused takes nothing over, and may be tried again."""
+    bodies = documents_of([b"{}"])
+    await storage.stage(CommitId("c"), bodies)
+    assert await refusal(storage, new_commit("c", write("a", expected=Exactly(5))))
+    assert await collect(storage.document_hashes()) == []
+    await storage.append(new_commit("c", write("a")))
+    assert await storage.documents(bodies) == bodies
+
+
+async def test_a_staged_document_must_fit_its_hash(storage: StoragePort) -> None:
+    """A body under the hash of another is refused at once."""
+    (name,) = documents_of([b"{}"])
+    with pytest.raises(CorruptLogError, match=name):
+        await storage.stage(CommitId("c"), {name: b"[]"})
+
+
 async def test_a_document_under_a_wrong_hash_is_refused(storage: StoragePort) -> None:
     """A body must hash to its name, or nothing of its commit is appended."""
     good, bad = new_commit("1", bodies=[b"{}"]), {DocumentHash("0" * 64): b"{}"}

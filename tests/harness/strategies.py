@@ -10,8 +10,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from domain.catalog import Catalog, Recorded, evolve
-from domain.diff import Offer, diff
+from domain.diff import Offer, changes, departures, in_order
 from domain.entry import PUBLISHER_META, TOOLHIVE_META, Entry, Lifecycle, Status, make_entry
+from domain.events import CatalogEvent
 from domain.identifiers import DocumentHash, EntryKey, EntryKind
 
 FIRST_COMMIT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -158,6 +159,14 @@ def parsed_documents(history: Iterable[Offer]) -> Mapping[DocumentHash, Any]:
 def commit_times(count: int) -> Sequence[datetime]:
     """The times of that many commits, one minute apart."""
     return [FIRST_COMMIT + timedelta(minutes=number) for number in range(count)]
+
+
+def diff(
+    catalog: Catalog, offer: Offer, documents: Mapping[DocumentHash, Any]
+) -> tuple[CatalogEvent, ...]:
+    """The events that bring *catalog* to an offer whose entries are all at hand."""
+    changed = changes(catalog, offer.kept.values(), documents)
+    return in_order([*changed, *departures(catalog, offer)])
 
 
 def commits_of(history: Sequence[Offer]) -> Sequence[tuple[Recorded, ...]]:

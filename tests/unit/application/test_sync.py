@@ -33,7 +33,7 @@ from domain.events import (
 )
 from domain.filters import Filter, NamePattern
 from domain.guards import Guards
-from domain.identifiers import SourceName
+from domain.identifiers import CommitId, DocumentHash, SourceName
 from domain.log import Appended, NewCommit
 from domain.ports.source import Fetched, FetchResult, Unchanged
 from domain.ports.status import SourceStatus, SyncPhase
@@ -59,11 +59,17 @@ class WatchedStorage:
     def __init__(self, storage: MemoryStorage) -> None:
         self.storage = storage
         self.appended: list[NewCommit] = []
+        self.staged: list[Mapping[DocumentHash, bytes]] = []
         self.others: list[Callable[[], Awaitable[Any]]] = []
         self.failure: Exception | None = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.storage, name)
+
+    async def stage(self, commit_id: CommitId, documents: Mapping[DocumentHash, bytes]) -> None:
+        if documents:
+            self.staged.append(documents)
+        await self.storage.stage(commit_id, documents)
 
     async def append(self, commit: NewCommit) -> Appended:
         if self.failure:
@@ -269,6 +275,8 @@ async def test_a_filter_may_take_out_everything() -> None:
         (10, 0, Guards(max_removal=1.0)),
         (10, 4, Guards()),
         (10, 4, Guards(allow_empty=True)),
+        (10, 5, Guards()),
+        (10, 4, Guards(max_removal=0.6)),
         (10, 9, Guards(max_removal=0.0)),
     ],
 )
@@ -292,15 +300,16 @@ async def test_a_source_that_withdraws_too_much_is_not_believed(
     [
         (0, 0, Guards()),
         (9, 1, Guards()),
-        (10, 5, Guards()),
-        (10, 4, Guards(max_removal=0.6)),
+        (10, 6, Guards()),
+        (10, 4, Guards(max_removal=0.61)),
+        (10, 1, Guards(max_removal=1.0)),
         (10, 0, Guards(allow_empty=True)),
     ],
 )
 async def test_a_source_may_withdraw_what_the_guards_allow(
     before: int, after: int, guards: Guards
 ) -> None:
-    """Half of ten names, most of nine, or all where the operator says so."""
+    """Less than half of ten names, most of nine, or all where the operator says so."""
     world, port = await loaded_world(), HeldSource(*servers(before))
     await world.syncer.sync(synced_source(port))
     port.offer(*servers(after))
@@ -412,15 +421,15 @@ async def test_a_sync_takes_effect_when_the_source_says() -> None:
     assert {e.effective_at for e in await world.events()} == {START - timedelta(days=3)}
 
 
-async def test_only_documents_of_new_hashes_are_appended() -> None:
-    """A sync appends the documents of listed and revised entries and of no others."""
+async def test_only_documents_of_new_hashes_are_staged() -> None:
+    """A sync stages the documents of listed and revised entries and of no others."""
     storage = WatchedStorage(MemoryStorage(SteppingClock()))
     world, port = await loaded_world(storage), HeldSource(server("aa"), server("bb"), server("cc"))
     await world.syncer.sync(synced_source(port))
     port.offer(enveloped(server("aa"), status="deprecated"), server("bb"), server("cc", title="C"))
     await world.syncer.sync(synced_source(port))
     await world.syncer.sync(synced_source(port))
-    assert [len(commit.documents) for commit in storage.appended] == [3, 1, 0]
+    assert [len(bodies) for bodies in storage.staged] == [3, 1]
 
 
 async def test_a_sync_that_was_overtaken_decides_again() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 
 from domain.catalog import Catalog, evolve
 from domain.change import classify_change
-from domain.diff import Offer, diff, revised_hashes
+from domain.diff import Offer, revised_hashes
 from domain.entry import Entry, Lifecycle, Status, make_entry
 from domain.events import (
     CatalogEvent,
@@ -24,6 +24,7 @@ from domain.identifiers import EntryKey, EntryKind
 from tests.harness.strategies import (
     FIRST_COMMIT,
     commits_of,
+    diff,
     histories,
     offered_by,
     parsed_documents,
@@ -85,7 +86,7 @@ def test_only_the_documents_that_differ_are_needed(history: Sequence[Offer]) -> 
     """`revised_hashes` names the documents that `diff` reads, and no others."""
     *before, offer = history
     catalog = _catalog(*before)
-    hashes = revised_hashes(catalog, offer)
+    hashes = revised_hashes(catalog, offer.kept.values())
     needed = {name: body for name, body in parsed_documents(history).items() if name in hashes}
     events = diff(catalog, offer, needed)
     revised = [event for event in events if isinstance(event, EntryRevised)]
