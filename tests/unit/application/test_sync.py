@@ -10,8 +10,10 @@ import pytest
 
 from adapters.storage.memory import MemoryStorage
 from application.event_log import CATALOG
+from application.findings import MOST_TOLD
 from application.status_report import StatusReport
 from application.sync import Syncer
+from domain.entry import PUBLISHER_META, TOOLHIVE_META
 from domain.errors import (
     SourceContentError,
     SourceLimitError,
@@ -59,6 +61,7 @@ class WatchedStorage:
     def __init__(self, storage: MemoryStorage) -> None:
         self.storage = storage
         self.appended: list[NewCommit] = []
+        self.unstaged = 0
         self.staged: list[Mapping[DocumentHash, bytes]] = []
         self.others: list[Callable[[], Awaitable[Any]]] = []
         self.failure: Exception | None = None
@@ -70,6 +73,10 @@ class WatchedStorage:
         if documents:
             self.staged.append(documents)
         await self.storage.stage(commit_id, documents)
+
+    async def unstage(self, commit_id: CommitId) -> None:
+        self.unstaged += 1
+        await self.storage.unstage(commit_id)
 
     async def append(self, commit: NewCommit) -> Appended:
         if self.failure:
@@ -118,6 +125,22 @@ class HangingSource:
     async def _hang(self) -> None:
         self.hanging.set()
         await anyio.sleep_forever()
+
+
+class ClosingSource:
+    """A source whose first page is no registry."""
+
+    is_closed = False
+
+    async def fetch(self, _known_revision: str | None) -> FetchResult:
+        return Fetched(revision=lambda: "1", payloads=self._payloads())
+
+    async def _payloads(self) -> Any:
+        try:
+            yield b"<html>"
+            yield b"[]"
+        finally:
+            self.is_closed = True
 
 
 class AlwaysUnchanged:
@@ -352,6 +375,76 @@ async def test_of_two_payloads_the_first_to_have_an_entry_wins() -> None:
     await world.syncer.sync(synced_source(port))
     titles = [e.title for e in await catalog_events(world) if isinstance(e, EntryListed)]
     assert titles == ["First", None]
+
+
+async def test_what_a_part_does_not_mention_stays() -> None:
+    """A source that sends only what changed withdraws nothing, and all else is unchanged."""
+    world, port = await loaded_world(), HeldSource(*map(server, ["aa", "bb", "cc"]))
+    await world.syncer.sync(synced_source(port))
+    port.details = {"complete": False}
+    port.offer(enveloped(server("aa"), status="deleted"), server("bb", title="New"), server("dd"))
+    outcome = await world.syncer.sync(synced_source(port))
+    assert outcome.completed
+    assert outcome.completed.counts == SyncCounts(
+        listed=1, revised=1, status_changed=1, unchanged=1
+    )
+    assert await world.offered() == {"aa@1.0.0", "bb@1.0.0", "cc@1.0.0", "dd@1.0.0"}
+
+
+async def test_a_part_may_send_what_the_filter_takes_out_now() -> None:
+    """An entry that changed so that the filter takes it out is delisted, others are not."""
+    world = await loaded_world()
+    tagged = {PUBLISHER_META: {TOOLHIVE_META: {"image": {"tags": ["beta"]}}}}
+    no_beta = Filter(exclude_tags=("beta",))
+    port = HeldSource(server("aa"), server("bb"))
+    first = await world.syncer.sync(synced_source(port, filter=no_beta))
+    port.details = {"complete": False}
+    port.offer(server("aa", _meta=tagged), server("cc", _meta=tagged))
+    await world.syncer.sync(synced_source(port, filter=no_beta))
+    (delisted,) = await catalog_events(world, after=first.position)
+    assert isinstance(delisted, EntryDelisted)
+    assert (delisted.key.name, delisted.reason) == ("io.example/aa", DelistReason.FILTERED)
+
+
+async def test_what_was_rejected_stays_rejected_until_a_part_mentions_it() -> None:
+    """A run over changes tells what is still rejected of the rest, and no longer what is sound."""
+    world, port = await loaded_world(), HeldSource(BROKEN_A, {**BROKEN_A, "name": "io.example/bb"})
+    await world.syncer.sync(synced_source(port))
+    port.details = {"complete": False}
+    port.offer(server("bb"))
+    outcome = await world.syncer.sync(synced_source(port))
+    assert outcome.completed
+    assert [rejected.name for rejected in outcome.completed.rejected] == ["io.example/aa"]
+    assert outcome.completed.counts == SyncCounts(listed=1, rejected=1)
+    port.offer(server("aa"))
+    assert (await world.syncer.sync(synced_source(port))).completed.rejected == ()
+
+
+async def test_no_more_than_a_thousand_rejected_entries_are_told() -> None:
+    """A source of nothing but garbage does not fill the log with it; all of it is counted."""
+    world, port = await loaded_world(), HeldSource(*[{"name": f"n{i}"} for i in range(1500)])
+    outcome = await world.syncer.sync(synced_source(port))
+    assert outcome.completed
+    assert len(outcome.completed.rejected) == MOST_TOLD
+    assert outcome.completed.counts.rejected == 1500
+
+
+async def test_a_source_is_closed_when_it_is_no_longer_read() -> None:
+    """Where a page is no registry, what is open for the next one is closed at once."""
+    world, port = await loaded_world(), ClosingSource()
+    outcome = await world.syncer.sync(attrs.evolve(synced_source(HeldSource()), port=port))
+    assert outcome.failed
+    assert port.is_closed
+
+
+async def test_a_failed_sync_stages_nothing_for_long() -> None:
+    """Documents that were kept for a commit that does not come are forgotten."""
+    storage = WatchedStorage(MemoryStorage(SteppingClock()))
+    world, port = await loaded_world(storage), HeldSource(server("aa"))
+    port.late_failure = SourceUnreachableError("gone")
+    await world.syncer.sync(synced_source(port))
+    assert storage.staged
+    assert storage.unstaged == 1
 
 
 @pytest.mark.parametrize("payload", [b"<html>", b"", b"\xff", b'"text"'])
