@@ -33,6 +33,7 @@ class Findings:
     kept: set[EntryKey] = attrs.field(factory=set)
     filtered: set[EntryKey] = attrs.field(factory=set)
     doubtful: set[str] = attrs.field(factory=set)
+    nameless: bool = False
     warned: set[str] = attrs.field(factory=set)
     changes: list[CatalogEvent] = attrs.field(factory=list)
     rejected: list[RejectedEntry] = attrs.field(factory=list)
@@ -56,9 +57,15 @@ class Findings:
         return news
 
     def events(self, *, complete: bool) -> Sequence[CatalogEvent]:
-        """Everything that changed, once all pages were taken."""
+        """Everything that changed, once all pages were taken.
+
+        Where an entry was rejected that may be any, nothing that is missing counts as withdrawn.
+        """
         offer = Offer(
-            kept=self.kept, filtered=self.filtered, doubtful=self.doubtful, complete=complete
+            kept=self.kept,
+            filtered=self.filtered,
+            doubtful=self.doubtful,
+            complete=complete and not self.nameless,
         )
         return in_order([*self.changes, *departures(self.catalog, offer)])
 
@@ -87,6 +94,7 @@ class Findings:
     def _note(self, page: Parsed) -> None:
         self._reject(page.rejected)
         self.doubtful.update(rejected.name for rejected in page.rejected)
+        self.nameless |= page.nameless
         self.warned.update(warning.name for warning in page.warnings)
         self.warnings += page.warnings[: MOST_TOLD - len(self.warnings)]
 

@@ -37,7 +37,7 @@ def _serialise(value: Any, levels: int) -> str:
         return _array(value, levels - 1)
     serialise = _SCALARS.get(type(value))
     if serialise is None:
-        raise InvalidDocumentError(f"{type(value).__name__} is not a JSON type")
+        raise InvalidDocumentError(f"expected a JSON value, found {value!s:.200}")
     return serialise(value)
 
 

@@ -77,6 +77,11 @@ _TYPE_NAMES = {
 }
 
 
+def type_name(value: Any) -> str:
+    """What a JSON value is, with its article. What is no JSON value describes itself."""
+    return _TYPE_NAMES.get(type(value)) or str(value)
+
+
 def _joined(path: str, name: str) -> str:
     if not _PLAIN_NAME.fullmatch(name):
         return f"{path}[{json.dumps(_shortened(name))}]"
@@ -100,8 +105,8 @@ def typed(expected: type, *checks: Check) -> Check:
             for further in checks:
                 yield from further(value, place)
         else:
-            found = _TYPE_NAMES.get(type(value), type(value).__name__)
-            yield place.issue("schema-type", f"expected {_TYPE_NAMES[expected]}, found {found}")
+            message = f"expected {_TYPE_NAMES[expected]}, found {type_name(value)}"
+            yield place.issue("schema-type", message)
 
     return check
 

@@ -13,11 +13,15 @@ from domain.identifiers import EntryKind
 
 @attrs.frozen(kw_only=True)
 class Parsed:
-    """What a payload holds. One bad entry is rejected by itself; warnings reject nothing."""
+    """What a payload holds. One bad entry is rejected by itself; warnings reject nothing.
+
+    `nameless` tells that a rejected entry may be any: nobody knows its name.
+    """
 
     entries: tuple[Entry, ...]
     rejected: tuple[RejectedEntry, ...] = ()
     warnings: tuple[RejectedEntry, ...] = ()
+    nameless: bool = False
 
 
 @attrs.frozen(kw_only=True)

@@ -247,19 +247,42 @@ def test_junk_among_entries_is_rejected_alone(sample: Sample, junk: Any):
 
 
 @samples
-def test_an_entry_of_five_megabytes_is_an_entry(sample: Sample):
-    """Limits are the source's business."""
-    big = json.dumps("x" * 5_000_000).encode()
-
-    assert names_of(sample.format.parse(sample.with_member(big)).entries) == ["a", "b", "c"]
+def test_a_very_large_entry_is_rejected_alone(sample: Sample):
+    """A document of four megabytes is an entry, one of five is not."""
+    for megabytes, names in ((4, ["a", "b", "c"]), (5, ["a", "c"])):
+        large = json.dumps("x" * megabytes * 10**6).encode()
+        parsed = sample.format.parse(sample.with_member(large))
+            sample.with_member(json.dumps("x" * megabytes * 10**6).encode())
+        )
+        assert names_of(parsed.entries) == names
+        assert [one.name for one in parsed.rejected] == ["io.github.stacklok/b"][: megabytes - 4]
 
 
 @samples
-def test_of_a_repeated_member_the_last_one_counts(sample: Sample):
-    """RFC 8259 leaves it open; most parsers do so."""
-    parsed = sample.format.parse(sample.with_member(b'1, "description": "Last"'))
+@pytest.mark.parametrize("member", [b'1, "description": "Last"', b'{"x": 1, "y": {}, "x": 1}'])
+def test_a_repeated_member_rejects_its_entry_alone(sample: Sample, member: bytes):
+    """Parsers disagree on which one counts, so nobody could say what was listed."""
+    parsed = sample.format.parse(sample.with_member(member))
 
-    assert [json.loads(e.document)["description"] for e in parsed.entries][1] == "Last"
+    assert names_of(parsed.entries) == ["a", "c"]
+    assert [one.name for one in parsed.rejected] == ["io.github.stacklok/b"]
+    assert "twice" in parsed.rejected[0].reason
+
+
+@pytest.mark.parametrize("format_", [*FORMATS.values(), DetectedFormat()])
+def test_a_registry_that_repeats_its_own_members_is_none(format_: FormatPort):
+    """A second list of servers may be the one that was meant."""
+    with pytest.raises(SourceContentError, match=r"expected each member once, found .*'servers'"):
+        format_.parse(b'{"servers": {}, "servers": []}')
+
+
+@samples
+def test_an_entry_that_does_not_tell_its_name_may_be_any(sample: Sample):
+    """A name that is damaged or missing says so; one that is legible does not."""
+    nameless = sample.format.parse(json.dumps(sample.registry_of("a", "b\ud800")).encode())
+    named = sample.format.parse(sample.with_member(b"NaN"))
+
+    assert (nameless.nameless, named.nameless) == (True, False)
 
 
 @samples
@@ -274,10 +297,10 @@ def test_names_with_control_characters_are_rejected(sample: Sample, end: str):
 
 @samples
 def test_what_is_told_of_a_rejected_entry_can_be_recorded(sample: Sample):
-    """Half a character in a name is replaced, in the name and wherever it is told."""
+    """Half a character in a name is replaced wherever it is told, and the name is not guessed."""
     parsed = sample.format.parse(json.dumps(sample.registry_of("a", "b\ud800")).encode())
 
-    assert [rejected.name for rejected in parsed.rejected] == ["io.github.stacklok/b?"]
+    assert [rejected.name for rejected in parsed.rejected] == ["servers[1]"]
     assert all(text.encode() for text in attrs.astuple(parsed.rejected[0]))
 
 

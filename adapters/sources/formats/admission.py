@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from adapters.sources.formats.payload import pointer
+from adapters.sources.formats.payload import is_label, pointer
 from domain.entry import Entry, Lifecycle, make_entry
 from domain.errors import InvalidDocumentError
 from domain.events import RejectedEntry
@@ -16,6 +16,9 @@ from domain.identifiers import EntryKey, EntryKind
 from domain.json_checks import Issue, Place, expect, object_of, string
 from domain.ports.format import Parsed
 from domain.server_json import shape_issues, validate
+
+MAX_DOCUMENT_BYTES = 4 * 1024 * 1024
+"""How large one document may be: a hundred of them are on a page."""
 
 
 @attrs.frozen(kw_only=True)
@@ -49,7 +52,12 @@ def admit(
         else:
             rejected.append(outcome)
         warned += issues
-    return Parsed(entries=tuple(entries), rejected=tuple(rejected), warnings=tuple(warned))
+    return Parsed(
+        entries=tuple(entries),
+        rejected=tuple(rejected),
+        warnings=tuple(warned),
+        nameless=any(is_label(one.name) for one in rejected),
+    )
 
 
 def rejection(name: str, reason: str, path: str) -> RejectedEntry:
@@ -74,6 +82,9 @@ def _judged(
         entry = make_entry(candidate.kind, candidate.document, candidate.lifecycle)
     except InvalidDocumentError as error:
         return rejection(candidate.name, str(error), candidate.path), ()
+    if len(entry.document) > MAX_DOCUMENT_BYTES:
+        reason = f"expected at most {MAX_DOCUMENT_BYTES} bytes, found {len(entry.document)}"
+        return rejection(candidate.name, reason, candidate.path), ()
     first = places.setdefault(entry.key, candidate.path)
     if first != candidate.path:
         reason = f"expected {entry.key} once: {first} is kept, {candidate.path} is not"

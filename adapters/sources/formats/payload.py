@@ -1,30 +1,61 @@
 """How payloads become JSON values, and how places in them are written down."""
 
 import json
+import re
+from collections import Counter
 from typing import Any
+
+import attrs
 
 from domain.errors import SourceContentError
 
 _MOST_DIGITS = 400
 
 
+@attrs.frozen
+class Repeated:
+    """What stands in place of a member's value where an object has the member twice."""
+
+    member: str
+
+    def __str__(self) -> str:
+        return f"the member {self.member[:80]!r} twice"
+
+
 def read_json(payload: bytes) -> Any:
     """Read JSON, with or without a byte order mark.
 
     What only spoils the entry that it stands in is let through, and has no canonical form: bytes
-    that are not UTF-8, lone surrogates, NaN and numbers beyond IEEE 754.
+    that are not UTF-8, lone surrogates, NaN, numbers beyond IEEE 754, and members that come twice.
 
     Raises:
-        SourceContentError: it is not JSON, or is nested too deeply.
+        SourceContentError: it is not JSON, is nested too deeply, or repeats its own members.
     """
+    value = _loaded(payload)
+    for member in value.values() if isinstance(value, dict) else ():
+        if isinstance(member, Repeated):
+            raise SourceContentError(f"expected each member once, found {member}")
+    return value
+
+
+def _loaded(payload: bytes) -> Any:
+    text = payload.decode("utf-8-sig", "surrogateescape")
     try:
-        return json.loads(payload.decode("utf-8-sig", "surrogateescape"), parse_int=_integer)
+        return json.loads(text, parse_int=_integer, object_pairs_hook=_object)
     except RecursionError as error:
         raise SourceContentError(
             "expected a registry, found JSON that is nested too deeply to be one"
         ) from error
     except ValueError as error:
         raise SourceContentError(f"expected JSON, found {_described(payload)}: {error}") from error
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        counts = Counter(name for name, _ in pairs)
+        members.update((name, Repeated(name)) for name, count in counts.items() if count > 1)
+    return members
 
 
 def _integer(digits: str) -> int | float:
@@ -50,3 +81,21 @@ def without_nulls(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     return {member: found for member, found in value.items() if found is not None}
+
+
+def label(section: str, index: int) -> str:
+    """What to call an entry that does not tell its name."""
+    return f"{section}[{index}]"
+
+
+def is_label(name: str) -> bool:
+    """Whether *name* is what `label` made: nobody knows which entry it is."""
+    return _LABEL.fullmatch(name) is not None
+
+
+_LABEL = re.compile(r"\w+\[[0-9]+\]")
+
+
+def is_unicode(text: str) -> bool:
+    """Whether *text* can be written as UTF-8: names that cannot were damaged on their way."""
+    return text == text.encode(errors="ignore").decode()

@@ -8,7 +8,7 @@ import attrs
 import msgspec
 
 from adapters.sources.formats.admission import Candidate, admit, rejection, rejection_for
-from adapters.sources.formats.payload import pointer, read_json, without_nulls
+from adapters.sources.formats.payload import is_unicode, label, pointer, read_json, without_nulls
 from adapters.sources.formats.toolhive_conversion import (
     SECTIONS,
     SERVERS,
@@ -45,9 +45,9 @@ class ToolhiveFormat:
                 "`remote_servers`; for a list of server.json set the format to `upstream`"
             )
         found = (
-            _candidate(section, key, entry)
+            _candidate(section, key, entry, label(section, index))
             for section in SECTIONS
-            for key, entry in (registry.get(section) or {}).items()
+            for index, (key, entry) in enumerate((registry.get(section) or {}).items())
         )
         return admit(found, _group_warnings(registry.get("groups")))
 
@@ -71,8 +71,8 @@ def is_toolhive(registry: object) -> bool:
     return bool(sections) and all(isinstance(section, dict) for section in sections)
 
 
-def _candidate(section: str, key: str, entry: Any) -> Candidate | RejectedEntry:
-    name, path = server_name(key), pointer(section, key)
+def _candidate(section: str, key: str, entry: Any, unnamed: str) -> Candidate | RejectedEntry:
+    name, path = server_name(key) if is_unicode(key) else unnamed, pointer(section, key)
     if not key:
         return rejection(name, "expected a key that is not empty", path)
     check = _IMAGE if section == SERVERS else _REMOTE

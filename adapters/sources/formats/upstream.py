@@ -8,13 +8,13 @@ import attrs
 import msgspec
 
 from adapters.sources.formats.admission import Candidate, admit, rejection, rejection_for
-from adapters.sources.formats.payload import pointer, read_json, without_nulls
+from adapters.sources.formats.payload import is_unicode, label, pointer, read_json, without_nulls
 from adapters.sources.formats.toolhive_conversion import toolhive_lifecycle
 from domain.entry import OFFICIAL_META, Lifecycle, Status
 from domain.errors import SourceContentError
 from domain.events import RejectedEntry
 from domain.identifiers import EntryKind
-from domain.json_checks import Issue, Place, expect, object_of, one_of, string
+from domain.json_checks import Issue, Place, expect, object_of, one_of, string, type_name
 from domain.ports.format import Listed, Parsed
 from domain.timestamps import from_rfc_3339, to_rfc_3339
 
@@ -39,7 +39,7 @@ class UpstreamFormat:
             SourceContentError: it has none of the shapes.
         """
         return admit(
-            _candidate(kind, item, f"{_LISTS[kind]}[{index}]", path + pointer(index))
+            _candidate(kind, item, label(_LISTS[kind], index), path + pointer(index))
             for kind, path, items in _lists(registry)
             for index, item in enumerate(items)
         )
@@ -81,26 +81,26 @@ def _holds_lists(holder: object) -> bool:
     )
 
 
-def _candidate(kind: EntryKind, item: Any, label: str, path: str) -> Candidate | RejectedEntry:
+def _candidate(kind: EntryKind, item: Any, unnamed: str, path: str) -> Candidate | RejectedEntry:
     if not isinstance(item, dict):
-        return rejection(label, "expected an object", path)
+        return rejection(unnamed, f"expected an object, found {type_name(item)}", path)
     if kind is EntryKind.SERVER:
-        return _server(item, label, path)
+        return _server(item, unnamed, path)
     is_deprecated = item.get("status") == "deprecated"
     return Candidate(
         kind=kind,
-        name=_name(item, "namespace", "name") or label,
+        name=_name(item, "namespace", "name") or unnamed,
         path=path,
         document=item,
         lifecycle=Lifecycle(status=Status.DEPRECATED if is_deprecated else Status.ACTIVE),
     )
 
 
-def _server(item: dict[str, Any], label: str, path: str) -> Candidate | RejectedEntry:
+def _server(item: dict[str, Any], unnamed: str, path: str) -> Candidate | RejectedEntry:
     """A server.json, alone or in the envelope of the official API (`ServerResponse`)."""
     is_enveloped = isinstance(item.get("server"), dict)
     document = item["server"] if is_enveloped else item
-    name = _name(document, "name") or label
+    name = _name(document, "name") or unnamed
     lifecycle = _lifecycle(item) or toolhive_lifecycle(document)
     if isinstance(lifecycle, Issue):
         return rejection_for(lifecycle, name, path)
@@ -114,7 +114,8 @@ def _server(item: dict[str, Any], label: str, path: str) -> Candidate | Rejected
 
 
 def _name(document: dict[str, Any], *members: str) -> str | None:
-    parts = [part for m in members if isinstance(part := document.get(m), str) and part]
+    said = (document.get(member) for member in members)
+    parts = [part for part in said if isinstance(part, str) and part and is_unicode(part)]
     return "/".join(parts) if len(parts) == len(members) else None
 
 
@@ -157,7 +158,7 @@ _TIMES = ("statusChangedAt", "publishedAt")
 _UNICODE = expect(
     "official-text",
     "Unicode without lone surrogates",
-    lambda text: text == text.encode(errors="ignore").decode(),
+    is_unicode,
 )
 _TIME = string(expect("official-time", "an RFC 3339 time with an offset", _is_time))
 _OFFICIAL = object_of(

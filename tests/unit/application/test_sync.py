@@ -420,6 +420,17 @@ async def test_what_was_rejected_stays_rejected_until_a_part_mentions_it() -> No
     assert (await world.syncer.sync(synced_source(port))).completed.rejected == ()
 
 
+async def test_an_entry_without_a_name_may_be_any_that_was_known() -> None:
+    """While nobody knows which entry was damaged, nothing that is missing counts as withdrawn."""
+    world, port = await loaded_world(), HeldSource(server("aa"), server("bb"))
+    await world.syncer.sync(synced_source(port))
+    port.offer(server("aa"), {"version": "1.0.0"})
+    outcome = await world.syncer.sync(synced_source(port))
+    assert outcome.completed
+    assert (outcome.completed.counts.delisted, outcome.completed.counts.rejected) == (0, 1)
+    assert await world.offered() == {"aa@1.0.0", "bb@1.0.0"}
+
+
 async def test_no_more_than_a_thousand_rejected_entries_are_told() -> None:
     """A source of nothing but garbage does not fill the log with it; all of it is counted."""
     world, port = await loaded_world(), HeldSource(*[{"name": f"n{i}"} for i in range(1500)])

@@ -71,7 +71,7 @@ def test_the_type_of_an_issue_follows_from_its_reference(reference: str, kind: s
     ("value", "name"),
     [
         *[({}, "an object"), ([], "an array"), ("", "a string"), (None, "null")],
-        *[(True, "a boolean"), (1, "a number"), (1.5, "a number"), ((), "tuple")],
+        *[(True, "a boolean"), (1, "a number"), (1.5, "a number"), ((), "()")],
     ],
 )
 def test_a_wrong_type_is_named_as_json_names_it(value: object, name: str) -> None:

@@ -72,7 +72,7 @@ def test_every_shape_of_a_list_is_read(registry: Any, place: str):
 
     assert [entry.document for entry in found.entries] == [canonical_json(SERVER)]
     assert [(r.name, r.path, r.reason) for r in found.rejected] == [
-        ("servers[1]", place, "expected an object")
+        ("servers[1]", place, "expected an object, found a number")
     ]
 
 
