@@ -167,7 +167,7 @@ class _Colour(StrEnum):
 @pytest.mark.parametrize("value", [b"", (), {1}, object(), 1j, _Colour.RED])
 def test_what_no_json_parser_returns_is_refused(value: Any) -> None:
     """Other types have no canonical form, and the message shows the value."""
-    with pytest.raises(InvalidDocumentError, match="^expected a JSON value, found "):
+    with pytest.raises(InvalidDocumentError, match=r"^expected a JSON value, found "):
         canonical_json([value])
 
 
