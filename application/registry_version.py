@@ -8,7 +8,13 @@ import attrs
 
 from application.projections.catalogs import Catalogs
 from domain.catalog import Catalog
-from domain.composition import RegistryDefinition, RegistryEntry, compose, default_registry
+from domain.composition import (
+    RegistryDefinition,
+    RegistryEntry,
+    compose,
+    default_registry,
+    withdrawals,
+)
 from domain.definitions import Definitions
 from domain.errors import RegistryNotFoundError
 from domain.identifiers import EntryKind, Position, RegistryName
@@ -21,12 +27,14 @@ ServerKey = tuple[str, str]
 class RegistryVersion:
     """One registry at a position. `servers` are in the order of lists, `keys` beside them.
 
-    `changed_at` is when it was defined, or when one of its sources last changed.
+    `changed_at` is when it was defined, or when one of its sources last changed;
+    `withdrawals` marks what has left it (see `domain.composition`).
     """
 
     definition: RegistryDefinition
     position: Position
     changed_at: datetime
+    withdrawals: str
     entries: tuple[RegistryEntry, ...]
     servers: Sequence[RegistryEntry]
     keys: Sequence[ServerKey]
@@ -54,6 +62,7 @@ def registry_version(
         definition=definition,
         position=position,
         changed_at=_changed_at(definition, catalogs),
+        withdrawals=withdrawals(definition, catalogs),
         entries=entries,
         servers=servers,
         keys=[(served.entry.key.name, served.entry.key.version) for served in servers],

@@ -1,5 +1,7 @@
 """A registry: ordered sources, of which the first that has a name owns it."""
 
+import hashlib
+import itertools
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
@@ -7,6 +9,7 @@ import attrs
 
 from domain.catalog import Catalog, CatalogEntry, Versions
 from domain.identifiers import EntryName, RegistryName, SourceName
+from domain.timestamps import to_micros
 
 DEFAULT_REGISTRY = RegistryName("default")
 
@@ -54,6 +57,28 @@ def compose(
         for entry in owner.versions.listed.values()
     ]
     return tuple(sorted(served, key=lambda one: one.entry.key.sort_key))
+
+
+def withdrawals(definition: RegistryDefinition, catalogs: Mapping[SourceName, Catalog]) -> str:
+    """A mark that is another one whenever entries left the registry.
+
+    Nothing in a list of what is served now tells of them: a mirror that asks for updates alone
+    has to compare everything when the mark has changed. They leave when a source no longer
+    offers them, when a source before theirs comes to offer their name, or when the registry
+    gets other sources.
+    """
+    owned: set[EntryName] = set()
+    hidden: list[tuple[str, ...]] = []
+    left = [definition.defined_at]
+    for source in definition.sources:
+        names = catalogs.get(source, Catalog()).names
+        for name, versions in names.items():
+            left += (departed.delisted_at for departed in versions.departed.values())
+            if name in owned:
+                hidden += (entry.key.sort_key for entry in versions.listed.values())
+        owned.update(name for name, versions in names.items() if versions.listed)
+    said = [str(to_micros(max(left))), *itertools.chain.from_iterable(sorted(hidden))]
+    return hashlib.sha256("\0".join(said).encode()).hexdigest()[:16]
 
 
 @attrs.frozen(kw_only=True)

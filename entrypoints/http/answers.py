@@ -60,6 +60,7 @@ async def answer_from(
     headers = {
         "ETag": tag,
         "Registry-Position": str(registry.position),
+        "Registry-Withdrawals": registry.withdrawals,
         "Cache-Control": _CACHE_CONTROL,
     }
     if _is_known(request, tag):

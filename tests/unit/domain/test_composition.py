@@ -1,7 +1,7 @@
 """Registries: which source owns a name, and since when a reader of the registry can see it."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import attrs
@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.catalog import Catalog, Recorded, evolve
-from domain.composition import RegistryDefinition, RegistryEntry, compose, default_registry
+from domain.composition import (
+    RegistryDefinition,
+    RegistryEntry,
+    compose,
+    default_registry,
+    withdrawals,
+)
 from domain.diff import Offer
 from domain.entry import make_entry
 from domain.identifiers import EntryKey, EntryKind, EntryName, RegistryName, SourceName
@@ -80,12 +86,10 @@ def _bytes_of(key: EntryKey) -> tuple[bytes, ...]:
     return tuple(part.encode() for part in (key.kind, key.name, key.version))
 
 
-@given(several_histories)
-def test_a_reader_who_asks_for_updates_misses_nothing(several: Sequence[Sequence[Offer]]) -> None:
-    """After every commit of any source, what the registry shows otherwise than before is new.
-
-    Its time is that of the commit; what is shown as before keeps the time it had.
-    """
+def _moments(
+    several: Sequence[Sequence[Offer]],
+) -> Iterator[tuple[datetime, Mapping[SourceName, Catalog]]]:
+    """The catalogs after every commit of any source, with its time."""
     timeline = sorted(
         (commit[0][0], source, commit)
         for number, (source, history) in enumerate(zip(SOURCES, several, strict=True))
@@ -93,9 +97,51 @@ def test_a_reader_who_asks_for_updates_misses_nothing(several: Sequence[Sequence
         if commit
     )
     catalogs = dict.fromkeys(SOURCES, Catalog())
-    before: dict[RegistryEntry, datetime] = {}
     for at, source, commit in timeline:
-        catalogs[source] = evolve(catalogs[source], commit)
+        catalogs = {**catalogs, source: evolve(catalogs[source], commit)}
+        yield at, catalogs
+
+
+@given(several_histories)
+def test_a_mark_that_is_the_same_tells_that_nothing_left(
+    several: Sequence[Sequence[Offer]],
+) -> None:
+    """Of two moments with one mark the later one has every key of the earlier one."""
+    seen: dict[str, set[EntryKey]] = {}
+    for _, catalogs in _moments(several):
+        definition = _registry(*SOURCES)
+        keys = {served.entry.key for served in compose(definition, catalogs)}
+        assert seen.setdefault(withdrawals(definition, catalogs), keys) <= keys
+        seen[withdrawals(definition, catalogs)] = keys
+
+
+def test_other_sources_are_another_mark() -> None:
+    """What a registry no longer takes from anywhere has left it."""
+    catalogs = {FIRST: _catalog(_offer("1.0.0"))}
+    marks = [
+        withdrawals(_registry(*sources, defined_at=at), catalogs)
+        for sources, at in (((FIRST, SECOND), LONG_AGO), ((SECOND,), _minute(1)))
+    ]
+    assert marks[0] != marks[1]
+
+
+def test_what_is_added_or_revised_leaves_the_mark() -> None:
+    """A mirror has to compare everything only where something left."""
+    history = [_offer("1.0.0"), _offer("1.0.0", "2.0.0")]
+    marks = {
+        withdrawals(_registry(FIRST), {FIRST: _catalog(*history[:length])}) for length in (1, 2)
+    }
+    assert len(marks) == 1
+
+
+@given(several_histories)
+def test_a_reader_who_asks_for_updates_misses_nothing(several: Sequence[Sequence[Offer]]) -> None:
+    """After every commit of any source, what the registry shows otherwise than before is new.
+
+    Its time is that of the commit; what is shown as before keeps the time it had.
+    """
+    before: dict[RegistryEntry, datetime] = {}
+    for at, catalogs in _moments(several):
         now = compose(_registry(*SOURCES), catalogs)
         for served in now:
             assert served.updated_at == before.get(_shown(served), at)
