@@ -55,7 +55,7 @@ class LoggedEvent:
 
 @attrs.frozen
 class Write:
-    """Events for one stream, and where that stream must stand."""
+    """Events for one stream, if any, and where that stream must stand."""
 
     stream: StreamName
     expected: ExpectedVersion
@@ -75,7 +75,7 @@ class EventLog:
         *,
         effective_at: datetime | None = None,
     ) -> Appended:
-        """Append all of *writes* that have events, with the documents staged for them, or nothing.
+        """Append all of *writes*, with the documents that were staged for them, or nothing.
 
         Errors: see EventStorePort.
         """
@@ -137,7 +137,6 @@ def _new_commit(
                 events=tuple(encode(event) for event in write.events),
             )
             for write in writes
-            if write.events
         ),
         effective_at=effective_at,
     )

@@ -29,14 +29,13 @@ from domain.events import (
     RejectedEntry,
     SyncCompleted,
     SyncCounts,
-    SyncEvent,
     SyncFailed,
     SyncStage,
 )
 from domain.filters import Filter
 from domain.guards import Guards, refuse_removal
 from domain.identifiers import CommitId, DocumentHash, Position, SourceName
-from domain.log import AnyVersion, Exactly, ExpectedVersion
+from domain.log import AnyVersion, Exactly
 from domain.ports.format import FormatPort, Parsed
 from domain.ports.source import Fetched, SourcePort, Unchanged
 from domain.ports.storage import EventStorePort
@@ -79,8 +78,8 @@ class SyncOutcome:
 class _Versions:
     """Where the streams of a source stand.
 
-    A sync that changes nothing writes nothing to the catalog's stream, so that stream alone
-    would not tell that another sync came between.
+    A sync that finds nothing new minds both: another one may have come between, or the source
+    may have been retired.
     """
 
     catalog: int
@@ -127,8 +126,7 @@ class Syncer:
         try:
             return await self._try(source)
         except _FailedError as failure:
-            position = await self._record_run(source.name, failure.event, AnyVersion())
-            return SyncOutcome(source=source.name, position=position, failed=failure.event)
+            return await self._record_failure(source.name, failure.event)
 
     async def _try(self, source: SyncedSource) -> SyncOutcome:
         for _ in range(_DECISIONS - 1):
@@ -201,10 +199,7 @@ class Syncer:
         completed = _completed(source, fetched, findings, events)
         appended = await self._log.append(
             commit_id,
-            [
-                Write(catalog_stream(source.name), Exactly(versions.catalog), events),
-                Write(sync_stream(source.name), Exactly(versions.sync), [completed]),
-            ],
+            _writes(source.name, versions, events, completed),
             effective_at=fetched.effective_at,
         )
         return SyncOutcome(
@@ -219,15 +214,15 @@ class Syncer:
     ) -> SyncOutcome:
         counts = SyncCounts(unchanged=sum(1 for _ in catalog.entries()))
         completed = attrs.evolve(last, unread=True, counts=counts, rejected=(), notes=())
-        position = await self._record_run(source, completed, Exactly(versions.sync))
+        writes = _writes(source, versions, [], completed)
+        appended = await self._log.append(_commit_id(source), writes)
+        position = appended.commit.last_position
         return SyncOutcome(source=source, position=position, completed=completed)
 
-    async def _record_run(
-        self, source: SourceName, event: SyncEvent, expected: ExpectedVersion
-    ) -> Position:
-        write = Write(sync_stream(source), expected, [event])
+    async def _record_failure(self, source: SourceName, failed: SyncFailed) -> SyncOutcome:
+        write = Write(sync_stream(source), AnyVersion(), [failed])
         appended = await self._log.append(_commit_id(source), [write])
-        return appended.commit.last_position
+        return SyncOutcome(source=source, position=appended.commit.last_position, failed=failed)
 
 
 def _same_rules(last: SyncCompleted, source: SyncedSource) -> bool:
@@ -291,6 +286,18 @@ def _completed(
         rejected=tuple(findings.rejected),
         notes=fetched.notes,
     )
+
+
+def _writes(
+    source: SourceName,
+    versions: _Versions,
+    events: Sequence[CatalogEvent],
+    completed: SyncCompleted,
+) -> Sequence[Write]:
+    return [
+        Write(catalog_stream(source), Exactly(versions.catalog), events),
+        Write(sync_stream(source), Exactly(versions.sync), [completed]),
+    ]
 
 
 def _new_documents(catalog: Catalog, news: Iterable[Entry]) -> Mapping[DocumentHash, bytes]:

@@ -70,6 +70,8 @@ class StreamWrite:
 class NewCommit:
     """What one append makes, all or nothing: at least one event, each stream at most once.
 
+    A write without events only says where its stream must stand.
+
     `documents` are bodies by their hash, which must fit; one that is known already is not
     stored again. `effective_at` is when the source says that all this took effect; it is
     brought between the last effective time of the streams (or 1970) and `recorded_at`.
@@ -82,9 +84,9 @@ class NewCommit:
 
     @writes.validator
     def _check_writes(self, _: object, writes: tuple[StreamWrite, ...]) -> None:
-        streams = {write.stream for write in writes if write.events}
-        if not writes or len(streams) != len(writes):
-            raise ValueError("a commit has at least one write, each with events for its own stream")
+        streams = {write.stream for write in writes}
+        if not any(write.events for write in writes) or len(streams) != len(writes):
+            raise ValueError("a commit has at least one event, and one write for each stream")
 
 
 @attrs.frozen(kw_only=True)

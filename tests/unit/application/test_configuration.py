@@ -142,19 +142,21 @@ async def test_a_source_that_comes_back_is_read_anew() -> None:
     assert await world.offered() == {"a@1.0.0"}
 
 
-async def test_a_source_that_retires_while_it_is_synced_is_read_anew_too() -> None:
-    """A sync that found it unchanged, and was recorded too late, does not keep it empty."""
+@pytest.mark.parametrize("settings_hash", ["as before", "other"])
+async def test_a_source_that_retires_while_it_is_synced_is_read_anew_too(
+    settings_hash: str,
+) -> None:
+    """A sync that found nothing new, and comes too late, does not keep the source empty."""
     storage = OvertakenStorage()
     world, rival = await loaded_world(storage), await loaded_world(storage.storage)
     port = HeldSource(server("a"))
     await world.configure({"default": ("main",)})
-    await world.syncer.sync(synced_source(port))
+    await world.syncer.sync(synced_source(port, settings_hash="as before"))
     storage.others = [lambda: rival.configure({})]
-    late = await world.syncer.sync(synced_source(port))
-    assert late.completed
-    assert late.completed.unread
+    await world.syncer.sync(synced_source(port, settings_hash=settings_hash))
+    assert storage.others == []
     await world.configure({"default": ("main",)})
-    await world.syncer.sync(synced_source(port))
+    await world.syncer.sync(synced_source(port, settings_hash=settings_hash))
     assert await world.offered() == {"a@1.0.0"}
 
 

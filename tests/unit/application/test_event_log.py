@@ -68,13 +68,13 @@ async def test_a_logged_event_knows_its_place() -> None:
     assert (logged.recorded_at, logged.effective_at) == (START, earlier)
 
 
-async def test_writes_without_events_are_left_out() -> None:
-    """A stream that nothing is said of is not touched, nor is its version looked at."""
-    storage = MemoryStorage(SteppingClock())
-    await EventLog(storage).append(
-        CommitId("c"),
-        [Write(CONFIG_STREAM, Exactly(9), []), Write(SYNC_A, NoStream(), [FAILED])],
-    )
+async def test_a_write_without_events_only_expects() -> None:
+    """It adds nothing to its stream, and refuses the commit where that stands elsewhere."""
+    log = EventLog(storage := MemoryStorage(SteppingClock()))
+    failed = Write(SYNC_A, AnyVersion(), [FAILED])
+    await log.append(CommitId("c"), [Write(CONFIG_STREAM, Exactly(0), []), failed])
+    with pytest.raises(WrongExpectedVersionError, match="stream config has 0 events"):
+        await log.append(CommitId("d"), [Write(CONFIG_STREAM, Exactly(9), []), failed])
     assert (await storage.head()).position == 1
 
 

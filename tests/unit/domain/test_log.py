@@ -294,7 +294,7 @@ def test_a_commit_has_events_for_different_streams(
     streams: Sequence[StreamName], events: tuple[NewEvent, ...]
 ) -> None:
     """No write, a write without events and two writes to one stream are no commit."""
-    with pytest.raises(ValueError, match="at least one write, each with events for its own stream"):
+    with pytest.raises(ValueError, match="at least one event, and one write for each stream"):
         _commit(streams, events)
 
 
