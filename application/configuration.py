@@ -2,6 +2,9 @@
 
 import uuid
 from collections.abc import Sequence
+from datetime import datetime
+
+import attrs
 
 from application.event_log import CONFIG_STREAM, EventLog, Write, catalog_stream
 from application.projector import Projector
@@ -14,6 +17,18 @@ from domain.log import Exactly
 from domain.ports.storage import EventStorePort
 
 _DECISIONS = 3
+
+
+@attrs.frozen(kw_only=True)
+class ConfigurationReport:
+    """Since when a configuration is in force, and where it came from: None is the example.
+
+    `problem` tells why the file, as it is by now, is not in force.
+    """
+
+    file: str | None
+    loaded_at: datetime
+    problem: str | None = None
 
 
 async def apply_configuration(

@@ -1,11 +1,15 @@
 """The registries as they are now."""
 
+from collections.abc import Sequence
+from contextlib import suppress
+
 import anyio
 import anyio.to_thread
 
 from application.projector import Live, Projector
 from application.registry_version import RegistryVersion, find_registry, registry_version
 from domain.composition import RegistryDefinition
+from domain.errors import RegistryNotFoundError
 from domain.identifiers import RegistryName
 
 
@@ -34,6 +38,15 @@ class Registries:
         if kept and kept.position == live.changed_position:
             return kept
         return await self._compose(definition, live)
+
+    async def every(self) -> Sequence[RegistryVersion]:
+        """All registries as they are now, in the order of the configuration."""
+        found = []
+        definitions = self._projector.live.definitions.registries.values()
+        for definition in sorted(definitions, key=lambda definition: definition.rank):
+            with suppress(RegistryNotFoundError):  # configured away since
+                found.append(await self.current(definition.name))
+        return found
 
     async def _compose(self, definition: RegistryDefinition, live: Live) -> RegistryVersion:
         async with self._composing:

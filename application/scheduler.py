@@ -1,91 +1,126 @@
-"""Syncs all sources on their intervals."""
+"""Syncs all sources: each on its interval, on demand, and through changes of the configuration."""
 
 import logging
-import random
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from datetime import datetime
 
 import anyio
+from anyio.abc import TaskGroup, TaskStatus
 
 from application.projector import Projector
+from application.source_task import Pace, SourceTask, Sync
 from application.sync import SyncedSource, SyncOutcome
-from domain.errors import AnnalsError
+from domain.errors import AnnalsError, SourceNotFoundError
 from domain.identifiers import SourceName
 
 _log = logging.getLogger(__name__)
 
-_FIRST_RETRY_SECONDS = 5.0
-_JITTER = 0.1
 _FOLLOW_SECONDS = 1.0
-
-Sleep = Callable[[float], Awaitable[None]]
-Sync = Callable[[SyncedSource], Awaitable[SyncOutcome]]
-
-
-def delay_seconds(interval_seconds: float, failures: int, chance: float) -> float:
-    """How long to wait before the next sync.
-
-    After a success the interval; after failures 5, 10, 20 ... seconds, at most the interval.
-    *chance*, from 0 to 1, spreads the result by a tenth, so that many do not come at once.
-    """
-    wait = interval_seconds
-    if failures:
-        wait = min(wait, _FIRST_RETRY_SECONDS * 2 ** min(failures - 1, 30))
-    return wait * (1 + _JITTER * (2 * chance - 1))
 
 
 class Scheduler:
     """Each source has a task of its own, so none waits for another."""
 
-    def __init__(
-        self,
-        sync: Sync,
-        projector: Projector,
-        *,
-        sleep: Sleep = anyio.sleep,
-        chance: Callable[[], float] = random.random,
-    ) -> None:
+    def __init__(self, sync: Sync, projector: Projector, pace: Pace) -> None:
         self._sync = sync
         self._projector = projector
-        self._sleep = sleep
-        self._chance = chance
-        self._attempted: set[SourceName] = set()
+        self._pace = pace
+        self._tasks: dict[SourceName, SourceTask] = {}
+        self._replacing = anyio.Lock()
+        self._group: TaskGroup | None = None
 
-    def has_attempted(self, sources: Iterable[SyncedSource]) -> bool:
-        """Whether each of *sources* has been tried at least once, successfully or not."""
-        return all(source.name in self._attempted for source in sources)
+    @property
+    def sources(self) -> Mapping[SourceName, SyncedSource]:
+        """The sources that are synced now."""
+        return {name: task.source for name, task in self._tasks.items()}
 
-    async def run(self, sources: Iterable[SyncedSource]) -> None:
-        """Sync until cancelled."""
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._follow)
-            for source in sources:
-                tasks.start_soon(self._keep_syncing, source)
+    def next_run(self, name: SourceName) -> datetime | None:
+        """When the next sync of a source is due, None while one runs or where it has no task."""
+        task = self._tasks.get(name)
+        return task.next_run if task else None
 
-    async def _keep_syncing(self, source: SyncedSource) -> None:
-        failures = 0
-        while True:
-            failures = 0 if await self._succeeds(source) else failures + 1
-            self._attempted.add(source.name)
-            await self._sleep(delay_seconds(source.interval_seconds, failures, self._chance()))
+    def unattempted(self) -> tuple[SourceName, ...]:
+        """The sources whose first sync here has not ended yet, successfully or not."""
+        return tuple(name for name, task in self._tasks.items() if not task.attempted)
 
-    async def _succeeds(self, source: SyncedSource) -> bool:
+    async def run(
+        self,
+        sources: Iterable[SyncedSource],
+        *,
+        task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Sync until cancelled. It has started when every source has its task."""
         try:
-            outcome = await self._sync(source)
-        except AnnalsError as error:
-            _log.error("source %s: nothing could be recorded: %s", source.name, error)
-            return False
-        except Exception:  # noqa: BLE001  # a defect met by one source must not stop the others
-            _log.exception("source %s: the sync broke: please report this", source.name)
-            return False
-        if outcome.failed:
-            _log.warning("source %s: %s", source.name, outcome.failed.reason)
-        return outcome.failed is None
+            async with anyio.create_task_group() as self._group:
+                self._group.start_soon(self._follow)
+                self._start(self._group, sources)
+                task_status.started()
+        finally:
+            self._tasks.clear()
+
+    async def replace(
+        self, sources: Iterable[SyncedSource], meanwhile: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Sync *sources* from now on; those that are equal to what they were go on undisturbed.
+
+        *meanwhile* is awaited when the tasks of all others have ended and before new ones start.
+        What it raises is raised, and the sources stay those they were.
+        """
+        if (group := self._group) is None:
+            raise RuntimeError("the scheduler does not run: start it first")
+        async with self._replacing:
+            before, wanted = self.sources, {source.name: source for source in sources}
+            await self._stop([name for name in before if before[name] != wanted.get(name)])
+            try:
+                await meanwhile()
+            except Exception:
+                self._start(group, before.values())
+                raise
+            self._start(group, wanted.values())
+
+    def request(self, name: SourceName) -> None:
+        """Let a source be synced soon, without waiting for it.
+
+        Raises:
+            SourceNotFoundError
+        """
+        self._task(name).request()
+
+    async def sync_now(self, name: str) -> SyncOutcome:
+        """Sync a source, and wait for the outcome. The sync begins after the call.
+
+        Raises:
+            SourceNotFoundError
+            StorageError: nothing could be recorded.
+        """
+        while True:
+            async with self._replacing:
+                task = self._task(SourceName(name))
+            if outcome := await task.sync_now():
+                return outcome
+
+    def _task(self, name: SourceName) -> SourceTask:
+        if (task := self._tasks.get(name)) is None:
+            known = ", ".join(self._tasks) or "none"
+            raise SourceNotFoundError(f"no source {name!r} is synced here: there is {known}")
+        return task
+
+    def _start(self, group: TaskGroup, sources: Iterable[SyncedSource]) -> None:
+        for source in sources:
+            if source.name not in self._tasks:
+                task = self._tasks[source.name] = SourceTask(source, self._sync, self._pace)
+                group.start_soon(task.run)
+
+    async def _stop(self, names: Iterable[SourceName]) -> None:
+        async with anyio.create_task_group() as stopping:
+            for name in names:
+                stopping.start_soon(self._tasks.pop(name).stop)
 
     async def _follow(self) -> None:
         """Take over what other processes append, such as `registry sync` beside the server."""
         told = ""
         while True:
-            await self._sleep(_FOLLOW_SECONDS)
+            await self._pace.sleep(_FOLLOW_SECONDS)
             try:
                 await self._projector.catch_up()
                 told = ""

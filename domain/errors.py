@@ -50,7 +50,7 @@ class InvalidInputError(AnnalsError):
 
 
 class InvalidNameError(InvalidInputError):
-    """A source or registry name is not a DNS label."""
+    """A source or registry name is not a DNS label, or a server name not one in a cluster."""
 
 
 class InvalidFilterError(InvalidInputError):

@@ -61,7 +61,11 @@ def make_app(started: Running) -> ASGIApp:
             registries=container.registries(),
             documents=container.documents(),
             to_toolhive=to_toolhive,
+            deployed=container.deployed(),
             readiness=started.readiness.reason,
+            overviews=started.overviews,
+            configuration=lambda: started.configuration.report,
+            sync_now=container.scheduler().sync_now,
             release=current_release(),
         )
     )

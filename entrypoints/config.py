@@ -113,6 +113,14 @@ class ServerConfig:
 
 
 @attrs.frozen(kw_only=True)
+class KubernetesConfig:
+    """The cluster whose deployed servers are shown. With nothing set it is found by itself."""
+
+    kubeconfig: str | None = attrs.field(default=None, metadata={"path": True})
+    context: str | None = None
+
+
+@attrs.frozen(kw_only=True)
 class Config:
     """Everything that a configuration file says."""
 
@@ -121,6 +129,7 @@ class Config:
     storage: StorageConfig = StorageConfig()
     status: StatusConfig = StatusConfig()
     server: ServerConfig = ServerConfig()
+    kubernetes: KubernetesConfig = KubernetesConfig()
 
 
 def load(path: Path) -> Config:
@@ -250,6 +259,7 @@ class _Single:
     storage: StorageConfig = StorageConfig()
     status: StatusConfig = StatusConfig()
     server: ServerConfig = ServerConfig()
+    kubernetes: KubernetesConfig = KubernetesConfig()
 
 
 @attrs.frozen(kw_only=True)
@@ -261,6 +271,7 @@ class _Full:
     storage: StorageConfig = StorageConfig()
     status: StatusConfig = StatusConfig()
     server: ServerConfig = ServerConfig()
+    kubernetes: KubernetesConfig = KubernetesConfig()
 
 
 _SINGLE_KEYS = tuple(key for key in keys_of(_Single) if key not in keys_of(_Full))
@@ -305,6 +316,7 @@ def _config(
         storage=parsed.storage,
         status=parsed.status,
         server=parsed.server,
+        kubernetes=parsed.kubernetes,
     )
 
 

@@ -21,7 +21,7 @@ from cattrs.errors import (
     ForbiddenExtraKeysError,
     IterableValidationError,
 )
-from cattrs.gen import make_dict_structure_fn, override
+from cattrs.gen import make_dict_structure_fn, mapping_structure_factory, override
 
 from entrypoints.config_yaml import KeyPath, Problem
 from entrypoints.durations import parse_duration
@@ -38,12 +38,23 @@ _KINDS: dict[type, str] = {
     int: "a whole number",
     float: "a number",
     dict: "a mapping",
+    Mapping: "a mapping",
     list: "a list",
     tuple: "a list",
     type(None): "nothing",
 }
 _SECRETS = frozenset(
-    ("token", "accesstoken", "password", "passphrase", "secret", "sshkey", "privatekey", "apikey")
+    (
+        "token",
+        "accesstoken",
+        "bearertoken",
+        "password",
+        "passphrase",
+        "secret",
+        "sshkey",
+        "privatekey",
+        "apikey",
+    )
 )
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://.*|[^/]+:.*", re.IGNORECASE | re.DOTALL)
 """With a scheme, or as SSH writes it: `git@host:path`."""
@@ -73,6 +84,9 @@ def strict_converter(directory: Path, hooks: TextHooks) -> Converter:
     converter.register_structure_hook_func(partial(_is_of, Literal), _structure_literal)
     converter.register_structure_hook_factory(
         partial(_is_of, tuple), partial(_tuple_hook, converter)
+    )
+    converter.register_structure_hook_factory(
+        partial(_is_of, Mapping), partial(_mapping_hook, converter)
     )
     converter.register_structure_hook_factory(attrs.has, partial(_class_hook, converter, directory))
     for kind, parse in hooks.items():
@@ -186,6 +200,11 @@ def _path(directory: Path, kind: object, text: str) -> str:
 def _tuple_hook(converter: Converter, type_: Any) -> StructureHook:
     structure = list_structure_factory(type_, converter)
     return lambda value, _: tuple(structure(_plain(list, value), type_))
+
+
+def _mapping_hook(converter: Converter, type_: Any) -> StructureHook:
+    structure: StructureHook = mapping_structure_factory(type_, converter)
+    return lambda value, _: structure(_plain(dict, value), type_)
 
 
 def _structure_literal(value: Any, type_: Any) -> Any:

@@ -7,6 +7,8 @@ from pathlib import Path
 from dependency_injector import containers, providers
 
 from adapters.clock import SystemClock
+from adapters.kubernetes.connection import ClusterAccess
+from adapters.kubernetes.deployed import deployed_servers
 from adapters.sources import SOURCES
 from adapters.sources.formats import FORMATS, DetectedFormat
 from adapters.sources.formats.toolhive_conversion import from_server_json
@@ -21,6 +23,7 @@ from application.event_log import EventLog
 from application.projector import Projector
 from application.registries import Registries
 from application.scheduler import Scheduler
+from application.source_task import Pace
 from application.status_report import StatusReport
 from application.sync import SyncedSource, Syncer
 from domain.definitions import Desired
@@ -49,9 +52,16 @@ class Container(containers.DeclarativeContainer):
     projector = providers.Singleton(Projector, storage, log)
     registries = providers.Singleton(Registries, projector)
     documents = providers.Singleton(Documents, storage)
+    cluster = providers.Factory(
+        ClusterAccess,
+        kubeconfig=config.provided.kubernetes.kubeconfig,
+        context=config.provided.kubernetes.context,
+    )
+    deployed = providers.Singleton(deployed_servers, cluster)
     report = providers.Singleton(StatusReport, status, clock)
     syncer = providers.Singleton(Syncer, storage, log, projector, report)
-    scheduler = providers.Singleton(Scheduler, syncer.provided.sync, projector)
+    pace = providers.Singleton(Pace, clock=clock)
+    scheduler = providers.Singleton(Scheduler, syncer.provided.sync, projector, pace)
 
 
 @asynccontextmanager
@@ -81,7 +91,21 @@ async def opened(
 
 def synced_sources(config: Config, data_dir: Path) -> tuple[SyncedSource, ...]:
     """The configured sources, ready to be synced."""
-    return tuple(_synced_source(source, data_dir / "cache") for source in config.sources)
+    return tuple(synced_source(source, data_dir) for source in config.sources)
+
+
+def synced_source(source: SourceConfig, data_dir: Path) -> SyncedSource:
+    """A configured source, ready to be synced."""
+    kind = next(kind for kind in SOURCES if kind.name == source.type)
+    return SyncedSource(
+        name=source.name,
+        port=kind.open(source.settings, data_dir / "cache" / source.type),
+        format=FORMATS[source.format] if source.format else DetectedFormat(),
+        filter=source.filter,
+        guards=Guards(allow_empty=source.allow_empty, max_removal=source.max_removal),
+        interval_seconds=source.sync_policy.interval_seconds,
+        settings_hash=settings_hash(source),
+    )
 
 
 def desired(config: Config) -> Desired:
@@ -136,16 +160,3 @@ async def _open_status(config: Config, data_dir: Path) -> StatusPort:
     if config.status.file is None:
         return main
     return MirroredStatus(main, JsonFileStatus(Path(config.status.file)))
-
-
-def _synced_source(source: SourceConfig, cache_dir: Path) -> SyncedSource:
-    kind = next(kind for kind in SOURCES if kind.name == source.type)
-    return SyncedSource(
-        name=source.name,
-        port=kind.open(source.settings, cache_dir / source.type),
-        format=FORMATS[source.format] if source.format else DetectedFormat(),
-        filter=source.filter,
-        guards=Guards(allow_empty=source.allow_empty, max_removal=source.max_removal),
-        interval_seconds=source.sync_policy.interval_seconds,
-        settings_hash=settings_hash(source),
-    )

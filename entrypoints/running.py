@@ -1,16 +1,17 @@
 """Annals at work behind a server: started, kept in sync, drained, stopped."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import anyio
 import attrs
 
-from application.configuration import apply_configuration
-from application.sync import SyncedSource
-from domain.events import SourceRetired
-from entrypoints.container import Container, desired, opened, synced_sources
+from application.projector import Projector
+from application.scheduler import Scheduler
+from application.source_overview import SourceOverview, overviews
+from entrypoints.container import Container, opened, synced_sources
+from entrypoints.reload import LiveConfiguration, record_configuration
 from entrypoints.settings import Settings, refuse_forgotten_config
 
 _log = logging.getLogger(__name__)
@@ -19,9 +20,10 @@ _log = logging.getLogger(__name__)
 class Readiness:
     """Whether requests should come here, for load balancers and Kubernetes."""
 
-    def __init__(self, container: Container, sources: tuple[SyncedSource, ...]) -> None:
-        self._container = container
-        self._sources = sources
+    def __init__(self, projector: Projector, scheduler: Scheduler) -> None:
+        self._projector = projector
+        self._scheduler = scheduler
+        self._was_ready = False
         self._stopping = False
 
     def stop(self) -> None:
@@ -32,18 +34,15 @@ class Readiness:
         """Why this process is not ready, None when it is.
 
         A source counts as soon as it has been tried: one that fails must not keep the others
-        from being served.
+        from being served. For the same reason a source that a reload adds is not waited for.
         """
         if self._stopping:
             return "stopping"
-        runs = self._container.projector().live.sync_runs
-        waiting = [
-            source
-            for source in self._sources
-            if source.name not in runs and not self._container.scheduler().has_attempted([source])
-        ]
-        names = ", ".join(source.name for source in waiting)
-        return f"waiting for the first sync of {names}" if waiting else None
+        runs = self._projector.live.sync_runs
+        unattempted = self._scheduler.unattempted()
+        waiting = ", ".join(name for name in unattempted if name not in runs)
+        self._was_ready = self._was_ready or not waiting
+        return None if self._was_ready else f"waiting for the first sync of {waiting}"
 
 
 @attrs.frozen
@@ -52,6 +51,17 @@ class Running:
 
     container: Container
     readiness: Readiness
+    configuration: LiveConfiguration
+
+    async def overviews(self) -> Sequence[SourceOverview]:
+        """Everything there is to say about each source.
+
+        Raises:
+            StorageUnavailableError: their status cannot be read.
+        """
+        live = self.container.projector().live
+        statuses = await self.container.status().load()
+        return overviews(live, statuses, self.container.scheduler())
 
 
 @asynccontextmanager
@@ -63,12 +73,14 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     """
     async with opened(settings.config, settings.data_dir) as container:
         await prepare(container, settings)
+        readiness = Readiness(container.projector(), container.scheduler())
+        configuration = LiveConfiguration(container, settings)
         sources = synced_sources(settings.config, settings.data_dir)
-        readiness = Readiness(container, sources)
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(container.scheduler().run, sources)
+            await tasks.start(container.scheduler().run, sources)
+            await tasks.start(configuration.follow)
             try:
-                yield Running(container, readiness)
+                yield Running(container, readiness, configuration)
             finally:
                 readiness.stop()
                 tasks.cancel_scope.cancel()
@@ -80,9 +92,4 @@ async def prepare(container: Container, settings: Settings) -> None:
     projector = container.projector()
     await projector.load()
     refuse_forgotten_config(settings, projector.live.definitions)
-    events = await apply_configuration(
-        desired(settings.config), container.storage(), container.log(), projector
-    )
-    for event in events:
-        if isinstance(event, SourceRetired):
-            await container.report().retired(event.name)
+    await record_configuration(container, settings.config)

@@ -28,7 +28,6 @@ async def serve(settings: Settings, *, json_logs: bool) -> None:
         AnnalsError: it could not be started.
     """
     _log_to_stderr(json_logs=json_logs)
-    listen = settings.config.server.address
     async with running(settings) as started:
         app: Any = make_app(started)
         serving = hypercorn_serve(
@@ -41,12 +40,12 @@ async def serve(settings: Settings, *, json_logs: bool) -> None:
             await asyncio.create_task(serving)
         except OSError as error:
             raise CannotListenError(
-                f"cannot listen on {listen}: {error.strerror}: choose another --address"
+                f"cannot listen on {settings.listen}: {error.strerror}: choose another --address"
             ) from error
 
 
 def _hypercorn_config(settings: Settings) -> HypercornConfig:
-    listen = settings.config.server.address
+    listen = settings.listen
     config = HypercornConfig()
     config.bind = [f"0.0.0.0{listen}" if listen.startswith(":") else listen]  # noqa: S104  # asked for
     config.graceful_timeout = settings.config.server.grace_seconds
@@ -71,7 +70,7 @@ def _stop_signal(started: Running, settings: Settings) -> Callable[..., Awaitabl
 
 
 def _greet(settings: Settings) -> None:
-    host, _, port = settings.config.server.address.rpartition(":")
+    host, _, port = settings.listen.rpartition(":")
     base = f"http://{host or 'localhost'}:{port}"
     registries = ", ".join(registry.name for registry in settings.config.registries)
     click.echo(

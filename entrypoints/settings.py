@@ -16,11 +16,20 @@ DEFAULT_DATA_DIR = Path("data")
 
 @attrs.frozen(kw_only=True)
 class Settings:
-    """A configuration, the file it came from (None: the embedded example), and the data."""
+    """A configuration, the file it came from (None: the embedded example), and the data.
+
+    `address` is where to listen instead of where the configuration says.
+    """
 
     config: Config
     config_file: Path | None
     data_dir: Path
+    address: str | None = None
+
+    @property
+    def listen(self) -> str:
+        """Where to listen, as `server.address` is written."""
+        return self.address or self.config.server.address
 
 
 def read_settings(config_file: Path | None = None, data_dir: Path | None = None) -> Settings:

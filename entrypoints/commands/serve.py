@@ -24,7 +24,8 @@ def serve(
     """Serve the registry over HTTP and keep its sources in sync.
 
     Stops on SIGTERM or Ctrl-C: first /readiness says 503, then open requests end, then the
-    log is closed. With --json log lines are JSON.
+    log is closed. SIGHUP, or a change of the configuration file, makes it read the file again.
+    With --json log lines are JSON.
     """
     from entrypoints.serve import serve as serve_until_stopped
     from entrypoints.settings import read_settings
@@ -42,8 +43,10 @@ def _listening(settings: "Settings", address: str) -> "Settings":
     """The settings with another address, which must be one."""
     import attrs
 
+    from entrypoints.config import ServerConfig
+
     try:
-        server = attrs.evolve(settings.config.server, address=address)
+        ServerConfig(address=address)
     except ValueError as error:
         raise click.BadParameter(f"{address!r}: {error}", param_hint="--address") from error
-    return attrs.evolve(settings, config=attrs.evolve(settings.config, server=server))
+    return attrs.evolve(settings, address=address)

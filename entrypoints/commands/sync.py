@@ -1,7 +1,7 @@
 """registry sync"""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -24,9 +24,11 @@ def sync(
 
     Exits with 1 when a source failed; what it offered before stays as it was.
     """
+    from application.source_overview import outcome_members
+
     outcomes = run(_sync, sources, config_file, data_dir)
     if as_json:
-        write_json([_as_json(outcome) for outcome in outcomes])
+        write_json([outcome_members(outcome) for outcome in outcomes])
     else:
         _write_outcomes(outcomes)
     if any(outcome.failed for outcome in outcomes):
@@ -78,18 +80,3 @@ def _row(outcome: "SyncOutcome") -> list[object]:
     counts = [getattr(outcome.completed.counts, name) for name in _COUNTS]
     label = "unchanged" if outcome.completed.unread or not any(counts[:4]) else "changed"
     return [outcome.source, outcome.position, label, *counts]
-
-
-def _as_json(outcome: "SyncOutcome") -> dict[str, Any]:
-    import attrs
-
-    from application.codec import payload_of
-
-    event = outcome.completed or outcome.failed
-    return {
-        "source": outcome.source,
-        "position": outcome.position,
-        "failed": outcome.failed is not None,
-        "warnings": [attrs.asdict(warning) for warning in outcome.warnings],
-        **(payload_of(event) if event else {}),
-    }

@@ -9,20 +9,31 @@ from starlette.responses import Response
 from starlette.routing import Match, Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from entrypoints.http import official, operations, toolhive
+from entrypoints.http import deployed, official, operations, registries, sources, toolhive
 from entrypoints.http.endpoint import Endpoint, Handler
 from entrypoints.http.errors import problem, problem_of
 from entrypoints.http.openapi import documented
 from entrypoints.http.services import Services
 
-ENDPOINTS = documented((*official.ENDPOINTS, *toolhive.ENDPOINTS, *operations.ENDPOINTS))
-"""Everything that is served."""
+ENDPOINTS = documented(
+    (
+        *official.ENDPOINTS,
+        *deployed.ENDPOINTS,
+        *toolhive.ENDPOINTS,
+        *sources.ENDPOINTS,
+        *registries.ENDPOINTS,
+        *operations.ENDPOINTS,
+    )
+)
+"""Everything that is served. A path is answered by the first that fits it: `/servers/deployed`
+stands before `/servers/{name}`.
+"""
 
 _CORS = [
     (b"access-control-allow-origin", b"*"),
     (b"access-control-allow-methods", b"GET, OPTIONS"),
     (b"access-control-allow-headers", b"Authorization, Content-Type"),
-    (b"access-control-expose-headers", b"ETag, Registry-Position"),
+    (b"access-control-expose-headers", b"ETag, Registry-Position, Registry-Withdrawals"),
 ]
 _DAY = "86400"
 _SAFE = "/%:@!$&'()*+,;=~?"  # what may stand in a URL as it came
@@ -133,6 +144,8 @@ def _turned_away(scope: Scope) -> Response | None:
     path, query = scope["path"], scope["query_string"]
     if "\0" in path or b"\0" in query or b"%00" in query:
         return problem(400, "A NUL is no part of any name: take it out of the URL")
+    if "\n" in path:  # patterns of routes end before the last one
+        return problem(400, "A line feed is no part of any name: take it out of the path")
     raw_path = scope.get("raw_path") or quote(path).encode()
     if "\ufffd" in path and not _is_utf8(unquote_to_bytes(raw_path)):
         return problem(400, "The path is not UTF-8: percent-encode it as UTF-8")

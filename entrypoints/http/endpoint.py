@@ -19,6 +19,7 @@ PATH_PARAMETERS: Mapping[str, str] = {
     "registryName": "The name of a registry.",
     "serverName": "The name of a server. Its slash may be encoded as %2F or not.",
     "version": "A version, or `latest`.",
+    "sourceName": "The name of a source.",
     "name": "The key of a server in ToolHive's files, or its full name.",
 }
 """Every parameter that paths have, with its description."""

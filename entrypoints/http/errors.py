@@ -12,6 +12,7 @@ from domain.errors import AnnalsError, InvalidQueryError
 from entrypoints.error_codes import code_of
 
 _log = logging.getLogger(__name__)
+_TOLD = (HTTPStatus.NOT_IMPLEMENTED, HTTPStatus.BAD_GATEWAY)  # neither lies within the registry
 _INTERNAL = "Something went wrong inside the registry: its operators find the cause in its log"
 
 
@@ -20,14 +21,18 @@ def problem(
     detail: str,
     errors: Sequence[Mapping[str, Any]] = (),
     headers: Mapping[str, str] | None = None,
+    **more: str,
 ) -> Response:
-    """An error. `errors` have a `location`, a `message` and perhaps a `value`."""
+    """An error. `errors` have a `location`, a `message` and perhaps a `value`; *more* are
+    members that only errors of a kind have.
+    """
     body = {
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
         "errors": list(errors),
         "error": detail,
+        **more,
     }
     return Response(
         json.dumps(body, separators=(",", ":")),
@@ -40,7 +45,7 @@ def problem(
 def problem_of(error: Exception) -> Response:
     """The answer to an error. What is not the client's to know goes to the log instead."""
     status = code_of(error).http_status if isinstance(error, AnnalsError) else 500
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.NOT_IMPLEMENTED:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR and status not in _TOLD:
         _log.error("a request failed", exc_info=error)
         return problem(status, _INTERNAL)
     return problem(status, str(error), _details(error))

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import attrs
 
+from application.configuration import ConfigurationReport
 from application.projector import Live
 from application.registry_version import RegistryVersion
 
@@ -27,7 +28,9 @@ class _Gauge:
             yield f"{self.name}{labels} {number}"
 
 
-def metrics_text(live: Live, registries: Iterable[RegistryVersion]) -> str:
+def metrics_text(
+    live: Live, registries: Iterable[RegistryVersion], configuration: ConfigurationReport
+) -> str:
     """All metrics. Names of sources and registries are DNS labels, which need no escapes."""
     runs = {
         source: live.sync_runs[source]
@@ -35,6 +38,18 @@ def metrics_text(live: Live, registries: Iterable[RegistryVersion]) -> str:
         if source in live.sync_runs
     }
     gauges = (
+        _Gauge(
+            "annals_configuration_ok",
+            "0 where the configuration file could not be taken over as it is.",
+            "",
+            [("", int(configuration.problem is None))],
+        ),
+        _Gauge(
+            "annals_configuration_loaded_timestamp_seconds",
+            "When the configuration in force was read.",
+            "",
+            [("", configuration.loaded_at.timestamp())],
+        ),
         _Gauge("annals_log_position", "Last event folded.", "", [("", live.position)]),
         _Gauge(
             "annals_registry_servers",

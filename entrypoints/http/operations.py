@@ -29,9 +29,9 @@ async def version(services: Services, _request: Request) -> Response:
 
 
 async def metrics(services: Services, _request: Request) -> Response:
-    live = services.registries.live
-    registries = [await services.registries.current(name) for name in live.definitions.registries]
-    return passing_answer(metrics_text(live, registries), METRICS_TYPE)
+    registries = await services.registries.every()
+    text = metrics_text(services.registries.live, registries, services.configuration())
+    return passing_answer(text, METRICS_TYPE)
 
 
 _endpoint = partial(Endpoint, bases=ROOT, group=GROUP)

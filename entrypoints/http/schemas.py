@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from domain.entry import OFFICIAL_META, Status
+from domain.events import SyncStage
+from domain.ports.status import SyncPhase
 from domain.server_json import CURRENT_SCHEMA, Severity
 
 Schema = dict[str, Any]
@@ -39,6 +41,11 @@ def reference(part: str, name: str) -> Schema:
     return {"$ref": f"#/components/{part}/{name}"}
 
 
+_STAGE: Schema = {"enum": [stage.value for stage in SyncStage]}
+_STRINGS: Schema = {"type": "array", "items": _TEXT}
+_INCLUDED_AND_EXCLUDED = _object({"include": _STRINGS, "exclude": _STRINGS})
+_PLAIN_COUNTS = ("listed", "revised", "delisted", "unchanged", "rejected", "warned")
+_COUNTS = dict.fromkeys(_PLAIN_COUNTS, _COUNT)
 _HEAD = dict.fromkeys(("name", "description", "tier", "status", "transport"), _TEXT)
 
 SCHEMAS: Mapping[str, Schema] = {
@@ -133,6 +140,74 @@ SCHEMAS: Mapping[str, Schema] = {
             }
         ),
     },
+    "RejectedEntry": _object(dict.fromkeys(("name", "reason", "path"), _TEXT)),
+    "Source": _object(
+        {
+            **dict.fromkeys(("name", "type", "sourceType", "format", "location"), _TEXT),
+            "creationType": {"const": "CONFIG"},
+            "rejected": _array_of("RejectedEntry"),
+        },
+        {
+            "syncSchedule": _TEXT,
+            "filterConfig": _object(
+                {"names": _INCLUDED_AND_EXCLUDED, "tags": _INCLUDED_AND_EXCLUDED}
+            ),
+            "guards": _object({"allowEmpty": _BOOLEAN, "maxRemoval": {"type": "number"}}),
+            "nextRun": _TIME,
+            "syncStatus": _object(
+                {
+                    "phase": {"enum": [phase.value for phase in SyncPhase]},
+                    "message": _TEXT,
+                    "attemptCount": _COUNT,
+                    "serverCount": _COUNT,
+                },
+                {"lastAttempt": _TIME, "lastSyncTime": _TIME},
+            ),
+            "lastSync": _object(
+                {
+                    "revision": _TEXT,
+                    "unread": _BOOLEAN,
+                    "counts": _object({"statusChanged": _COUNT, **_COUNTS}),
+                    "notes": _STRINGS,
+                },
+                {"completedAt": _TIME},
+            ),
+            "lastFailure": _object({"stage": _STAGE, "reason": _TEXT}),
+        },
+    ),
+    "SourceList": _object(
+        {
+            "sources": _array_of("Source"),
+            "configuration": _object({"loadedAt": _TIME}, {"file": _TEXT, "problem": _TEXT}),
+        }
+    ),
+    "SyncOutcome": _object(
+        {
+            "source": _TEXT,
+            "position": _COUNT,
+            "failed": {"const": False},
+            "warnings": _array_of("RejectedEntry"),
+            **dict.fromkeys(("revision", "filter_hash", "settings_hash"), _TEXT),
+            "unread": _BOOLEAN,
+            "counts": _object({**_COUNTS, "status_changed": _COUNT}),
+            "rejected": _array_of("RejectedEntry"),
+            "notes": _STRINGS,
+        }
+    ),
+    "Registry": _object(
+        {
+            "name": _TEXT,
+            "creationType": {"const": "CONFIG"},
+            "sources": _STRINGS,
+            "default": _BOOLEAN,
+            "serverCount": _COUNT,
+            "versionCount": _COUNT,
+            "position": _COUNT,
+            "definedAt": _TIME,
+            "updatedAt": _TIME,
+        }
+    ),
+    "RegistryList": _object({"registries": _array_of("Registry")}),
     "Health": _constant(status="healthy"),
     "Readiness": _constant(status="ready"),
     "Version": _object(
@@ -148,7 +223,8 @@ SCHEMAS: Mapping[str, Schema] = {
                 "items": _object({"location": _TEXT, "message": _TEXT}, {"value": {}}),
             },
             "error": _TEXT,
-        }
+        },
+        {"stage": _STAGE},
     ),
 }
 """By the names that endpoints give for their answers."""

@@ -1,14 +1,18 @@
 """What the endpoints answer from: plain collaborators, put together elsewhere."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import attrs
 from starlette.requests import Request
 
+from application.configuration import ConfigurationReport
 from application.documents import Documents
 from application.registries import Registries
 from application.registry_version import RegistryVersion
+from application.source_overview import SourceOverview
+from application.sync import SyncOutcome
+from domain.ports.deployed import DeployedPort
 from entrypoints.http.kept_answers import KeptAnswers
 
 ToToolhive: TypeAlias = Callable[[Mapping[str, Any]], tuple[str, str, dict[str, Any]]]
@@ -17,14 +21,20 @@ ToToolhive: TypeAlias = Callable[[Mapping[str, Any]], tuple[str, str, dict[str, 
 @attrs.frozen(kw_only=True)
 class Services:
     """`to_toolhive` makes section, key and entry of a server.json. `readiness` tells why
-    requests should go elsewhere, None when they should not. `release` has `version`, `commit`,
-    `build_date`, `python_version` and `platform`.
+    requests should go elsewhere, None when they should not. `overviews` tells of every source,
+    `configuration` of the file they come from. `sync_now` waits for a sync of the source of a
+    name, which begins after the call, and raises SourceNotFoundError. `release` has `version`,
+    `commit`, `build_date`, `python_version` and `platform`.
     """
 
     registries: Registries
     documents: Documents
     to_toolhive: ToToolhive
+    deployed: DeployedPort
     readiness: Callable[[], str | None]
+    overviews: Callable[[], Awaitable[Sequence[SourceOverview]]]
+    configuration: Callable[[], ConfigurationReport]
+    sync_now: Callable[[str], Awaitable[SyncOutcome]]
     release: Mapping[str, str]
     kept: KeptAnswers = attrs.field(factory=KeptAnswers)
 

@@ -66,16 +66,6 @@ async def get_server(services: Services, request: Request) -> Response:
     return await answer_from(services, request, registry, render, _variant(upstream=upstream))
 
 
-async def list_deployed(services: Services, request: Request) -> Response:
-    """Without a cluster nothing is deployed."""
-    registry = await asked_registry(services, request)
-
-    async def render() -> bytes:
-        return b"[]"
-
-    return await answer_from(services, request, registry, render, GROUP)
-
-
 def _variant(*, upstream: bool) -> str:
     return "upstream" if upstream else GROUP
 
@@ -193,40 +183,12 @@ ENDPOINTS = (
         errors=(400, 404),
     ),
     _endpoint(
-        path="/servers/deployed",
-        handler=list_deployed,
-        summary="The older path of `/deployed`.",
-        answer="Deployed",
-        errors=(404,),
-    ),
-    _endpoint(
-        path="/servers/deployed/{name}",
-        handler=list_deployed,
-        summary="The older path of `/deployed/{name}`.",
-        answer="Deployed",
-        errors=(404,),
-    ),
-    _endpoint(
         path="/servers/{name}",
         handler=get_server,
         summary="One server, by its short key or its full name.",
         query=(FORMAT,),
         answer="ToolhiveServer",
         errors=(400, 404),
-    ),
-    _endpoint(
-        path="/deployed",
-        handler=list_deployed,
-        summary="The servers that run in a Kubernetes cluster; none without one.",
-        answer="Deployed",
-        errors=(404,),
-    ),
-    _endpoint(
-        path="/deployed/{name}",
-        handler=list_deployed,
-        summary="Where one server runs in a Kubernetes cluster.",
-        answer="Deployed",
-        errors=(404,),
     ),
     _endpoint(
         method="POST",

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from adapters.clock import SystemClock
+from adapters.kubernetes.deployed import NoCluster
 from adapters.sources.formats.toolhive_conversion import from_server_json
 from adapters.storage.sqlite import SqliteStorage
 from application.documents import Documents
@@ -15,6 +16,10 @@ from application.registries import Registries
 from entrypoints.http.app import create_app
 from entrypoints.http.services import Services
 from entrypoints.release import current_release
+
+
+def _nothing(*_):
+    """What no page asks for."""
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +32,11 @@ def client(bench, data_dir):
         registries=Registries(projector),
         documents=Documents(storage),
         to_toolhive=from_server_json,
+        deployed=NoCluster(),
         readiness=lambda: None,
+        overviews=_nothing,
+        configuration=_nothing,
+        sync_now=_nothing,
         release=current_release(),
     )
     transport = httpx.ASGITransport(app=create_app(services))

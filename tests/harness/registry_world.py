@@ -9,21 +9,24 @@ from typing import Any
 import attrs
 import httpx
 
+from adapters.kubernetes.deployed import NoCluster
 from adapters.sources.formats import DetectedFormat
 from adapters.sources.formats.toolhive_conversion import from_server_json
 from adapters.status.memory import MemoryStatus
 from adapters.storage.memory import MemoryStorage
-from application.configuration import apply_configuration
+from application.configuration import ConfigurationReport, apply_configuration
 from application.documents import Documents
 from application.event_log import EventLog
 from application.projector import Projector
 from application.registries import Registries
 from application.registry_version import RegistryVersion
+from application.source_overview import SourceOverview, overviews
 from application.status_report import StatusReport
-from application.sync import SyncedSource, Syncer
+from application.sync import SyncedSource, Syncer, SyncOutcome
 from domain.composition import RegistryEntry
 from domain.definitions import Desired
 from domain.entry import OFFICIAL_META
+from domain.errors import SourceNotFoundError
 from domain.events import RegistryDefined, SourceDefined
 from domain.filters import Filter
 from domain.guards import Guards
@@ -62,18 +65,26 @@ class RegistryWorld:
     def __init__(self) -> None:
         clock = SteppingClock(step=timedelta(minutes=1))
         self.readiness: str | None = None
+        self.guards = Guards(allow_empty=True, max_removal=1.0)
         self.storage = MemoryStorage(clock)
         self.log = EventLog(self.storage)
         self.projector = Projector(self.storage, self.log)
         self.registries = Registries(self.projector)
         self.documents = Documents(self.storage)
-        report = StatusReport(MemoryStatus(), clock)
+        self.configuration = ConfigurationReport(file=None, loaded_at=clock.now())
+        self._status = MemoryStatus()
+        self._offered: dict[str, bytes] = {}
+        report = StatusReport(self._status, clock)
         self._syncer = Syncer(self.storage, self.log, self.projector, report)
         self.services = Services(
             registries=self.registries,
             documents=self.documents,
             to_toolhive=from_server_json,
+            deployed=NoCluster(),
             readiness=lambda: self.readiness,
+            overviews=self.overviews,
+            configuration=lambda: self.configuration,
+            sync_now=self.sync_now,
             release=RELEASE,
         )
         self.client = client_of(self.services)
@@ -94,14 +105,35 @@ class RegistryWorld:
 
     async def sync(self, source: str, offered: Any) -> None:
         """Let *source* offer this from now on: server.json, envelopes, or a ToolHive file."""
-        outcome = await self._syncer.sync(_synced_source(source, json.dumps(offered).encode()))
+        self.offer(source, offered)
+        outcome = await self.sync_now(source)
         assert outcome.completed, outcome.failed
         assert not outcome.completed.rejected, outcome.completed.rejected
 
     async def fail(self, source: str) -> None:
         """A sync of *source* that gets something else than a registry."""
-        outcome = await self._syncer.sync(_synced_source(source, b"<html>"))
+        self.offer_bytes(source, b"<html>")
+        outcome = await self.sync_now(source)
         assert outcome.failed
+
+    def offer(self, source: str, offered: Any) -> None:
+        """Let *source* offer this, without a sync."""
+        self.offer_bytes(source, json.dumps(offered).encode())
+
+    def offer_bytes(self, source: str, offered: bytes) -> None:
+        """Let *source* send this, without a sync."""
+        self._offered[source] = offered
+
+    async def sync_now(self, source: str) -> SyncOutcome:
+        """A sync of *source*, which offers what it offered last."""
+        if source not in self._offered:
+            raise SourceNotFoundError(f"no source {source!r} is synced here")
+        synced = _synced_source(source, self._offered[source])
+        return await self._syncer.sync(attrs.evolve(synced, guards=self.guards))
+
+    async def overviews(self) -> Sequence[SourceOverview]:
+        """Everything there is to say about each source."""
+        return overviews(self.projector.live, await self._status.load())
 
     async def registry(self, name: str | None = None) -> RegistryVersion:
         """A registry as it is now."""
@@ -153,7 +185,7 @@ def _synced_source(name: str, body: bytes) -> SyncedSource:
         port=Payload(body),
         format=DetectedFormat(),
         filter=Filter(),
-        guards=Guards(allow_empty=True, max_removal=1.0),
+        guards=Guards(),
         interval_seconds=60.0,
         settings_hash="",
     )

@@ -1,6 +1,7 @@
 """The registries as they are now."""
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from application.registry_version import RegistryVersion
@@ -74,3 +75,22 @@ async def test_before_any_configuration_there_is_no_registry() -> None:
     for name in (None, "default"):
         with pytest.raises(RegistryNotFoundError, match="none yet"):
             await world.registries.current(name)
+
+
+async def test_every_registry_comes_in_the_order_of_the_configuration() -> None:
+    """One that is configured away while they are composed is left out, and is no error."""
+    world = await world_of("y", "default", "x")
+    names = [found.definition.name for found in await world.registries.every()]
+    assert names == ["y", "default", "x"]
+
+    await world.syncer.sync(synced_source(HeldSource(server("b"))))
+    found: list[RegistryVersion] = []
+
+    async def ask() -> None:
+        found.extend(await world.registries.every())
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ask)
+        await anyio.lowlevel.checkpoint()
+        await world.configure({"y": ["main"]})
+    assert "y" in [version.definition.name for version in found]

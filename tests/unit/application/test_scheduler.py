@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.storage.memory import MemoryStorage
-from application.scheduler import Scheduler, delay_seconds
+from application.scheduler import Scheduler
+from application.source_task import Pace, delay_seconds
 from application.sync import SyncedSource, SyncOutcome
 from domain.errors import SourceUnreachableError, StorageUnavailableError
 from domain.events import SyncCompleted, SyncCounts, SyncFailed, SyncStage
@@ -121,7 +122,8 @@ def _source(name: SourceName = MAIN, interval_seconds: float = 60.0) -> SyncedSo
 
 
 def _scheduler(world: SyncWorld, sync: Any, sleep: Any, chance: float = 0.5) -> Scheduler:
-    return Scheduler(sync, world.projector, sleep=sleep, chance=lambda: chance)
+    pace = Pace(clock=world.clock, sleep=sleep, chance=lambda: chance)
+    return Scheduler(sync, world.projector, pace)
 
 
 async def _naps(
@@ -190,34 +192,18 @@ async def test_a_failing_source_does_not_delay_another(failure: SyncOutcome | Ex
 
 
 async def test_a_hanging_source_does_not_delay_another() -> None:
-    """A source that never answers was not attempted; the other one goes on."""
+    """A source that never answers keeps only itself from being synced."""
 
     async def sync(source: SyncedSource) -> SyncOutcome:
         if source.name == OTHER:
             await anyio.sleep_forever()
         return COMPLETED
 
-    naps, main, hanging = Naps(count=3), _source(), _source(OTHER)
+    naps = Naps(count=3)
     scheduler = _scheduler(await loaded_world(), sync, naps)
     with naps.scope:
-        await scheduler.run([hanging, main])
+        await scheduler.run([_source(OTHER), _source()])
     assert naps.taken == [60.0] * 3
-    assert scheduler.has_attempted([main])
-    assert not scheduler.has_attempted([main, hanging])
-
-
-@pytest.mark.parametrize("end", [COMPLETED, *FAILURES])
-async def test_a_source_was_attempted_once_its_first_sync_ended(
-    end: SyncOutcome | Exception,
-) -> None:
-    """Well or badly: readiness is about having tried."""
-    naps = Naps(count=1)
-    scheduler = _scheduler(await loaded_world(), ScriptedSync(end), naps)
-    assert scheduler.has_attempted([])
-    assert not scheduler.has_attempted([_source()])
-    with naps.scope:
-        await scheduler.run([_source()])
-    assert scheduler.has_attempted([_source()])
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from domain.filters import Filter, NamePattern
 from domain.identifiers import RegistryName, SourceName
 from entrypoints.config import (
     Config,
+    KubernetesConfig,
     RegistryConfig,
     ServerConfig,
     SourceConfig,
@@ -137,6 +138,7 @@ def test_full_form(tmp_path: Path) -> None:
         storage: {type: sqlite, path: /log.db}
         status: {file: /status.json}
         server: {address: "127.0.0.1:9090", drain: 500ms, grace: 1m}
+        kubernetes: {kubeconfig: /kubeconfig, context: there}
         """
     assert read(tmp_path, text) == Config(
         sources=(
@@ -157,6 +159,7 @@ def test_full_form(tmp_path: Path) -> None:
         storage=StorageConfig(type="sqlite", path="/log.db"),
         status=StatusConfig(file="/status.json"),
         server=ServerConfig(address="127.0.0.1:9090", drain_seconds=0.5, grace_seconds=60.0),
+        kubernetes=KubernetesConfig(kubeconfig="/kubeconfig", context="there"),
     )
 
 
@@ -173,6 +176,7 @@ def test_full_form_defaults(tmp_path: Path) -> None:
         storage=StorageConfig(type="sqlite", path=None),
         status=StatusConfig(file=None),
         server=ServerConfig(address=":8080", drain_seconds=1.0, grace_seconds=25.0),
+        kubernetes=KubernetesConfig(kubeconfig=None, context=None),
     )
 
 
@@ -220,6 +224,7 @@ def test_relative_paths(tmp_path: Path) -> None:
           - {name: d, git: {repository: "git@example.com:r.git", sshKeyFile: ./keys/id}}
         storage: {path: log.db}
         status: {file: status.json}
+        kubernetes: {kubeconfig: kubeconfig}
         """
     config = read(tmp_path, text)
     a, b, c, d = (source.settings for source in config.sources)
@@ -229,6 +234,7 @@ def test_relative_paths(tmp_path: Path) -> None:
     assert (d.repository, d.ssh_key_file) == ("git@example.com:r.git", f"{tmp_path}/keys/id")
     assert config.storage.path == f"{tmp_path}/log.db"
     assert config.status.file == f"{tmp_path}/status.json"
+    assert config.kubernetes.kubeconfig == f"{tmp_path}/kubeconfig"
 
 
 def test_relative_path_of_the_file_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -281,7 +287,6 @@ def test_many_problems_at_once(tmp_path: Path) -> None:
         "3:36: sources[0].git.commit: expected the full commit id",
         "3:50: sources[0].git.token: unknown key: a secret never stands in a configuration",
         "4:28: sources[0].syncPolicy.interval: expected a duration of at least 1s",
-        "7:7: sources[1].file.path: missing: expected text",
         "7:7: sources[1].file.pth: unknown key: did you mean `path`?",
         "8:13: sources[1].format: expected toolhive or upstream",
         "9:31: sources[1].filter.names.include: expected a list, got text",
@@ -408,6 +413,47 @@ def test_example_config() -> None:
     )
 
 
+def test_file_by_url(tmp_path: Path) -> None:
+    """What is asked for over HTTP has its settings beside the address."""
+    text = """
+        sources:
+          - name: a
+            file: {url: "https://a.test/b", timeout: 5s, headers: {X-Team: a}, caFile: ca.pem}
+        """
+    source = read(tmp_path, text).sources[0]
+    assert source.settings == FileSettings(
+        url="https://a.test/b",
+        timeout_seconds=5.0,
+        headers={"X-Team": "a"},
+        ca_file=f"{tmp_path}/ca.pem",
+    )
+    assert settings_hash(source) != settings_hash(file_source("a"))
+
+
+def test_problems_of_headers(tmp_path: Path) -> None:
+    """Problems with headers name the place and the header, never the value."""
+    text = """\
+        sources:
+          - name: a
+            file:
+              url: https://a.test/b
+              headers: {Authorization: Bearer hunter2}
+          - name: b
+            file:
+              url: https://me:hunter2@a.test/b
+              headers: {X-Key: "hunter2\\n", X-Number: 31337}
+        """
+    found = problems(tmp_path, text)
+    expected = [
+        "5:16: sources[0].file.headers: Authorization is a secret: put the token into a file",
+        "8:12: sources[1].file.url: expected an address without user name, password and fragment",
+        "9:47: sources[1].file.headers.X-Number: expected text, got a whole number",
+    ]
+    assert all(map(str.startswith, found, expected)), found
+    assert len(found) == len(expected)
+    assert "hunter2" not in str(found)
+
+
 def test_settings_hash_is_of_what_is_read() -> None:
     """The hash follows kind, format and settings."""
     base = file_source("a")
@@ -465,6 +511,7 @@ def test_known_keys() -> None:
         "storage.path",
         "status.file",
         "server.drain",
+        "kubernetes.context",
     } < set(keys)
 
 

@@ -1,6 +1,8 @@
 """Plain values become attrs classes strictly, and every problem has its key path."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, NewType
 
 import attrs
@@ -26,6 +28,12 @@ def is_even(_instance: object, _field: object, value: int) -> None:
         raise ValueError("expected an even number")
 
 
+def has_short_names(_instance: object, _field: object, value: Mapping[str, str]) -> None:
+    for name in value:
+        if len(name) > 3:
+            raise ValueError(f"expected a name shorter than {name}")
+
+
 @attrs.frozen(kw_only=True)
 class Wheel:
     label: Label
@@ -37,6 +45,7 @@ class Cart:
     owner: str
     wheels: tuple[Wheel, ...] = ()
     tags: tuple[str, ...] = ()
+    marks: Mapping[str, str] = attrs.field(default=MappingProxyType({}), validator=has_short_names)
     load: float = 0.0
     is_red: bool = False
     kind: Literal["hand", "horse"] = "hand"
@@ -77,6 +86,7 @@ def test_every_type() -> None:
     value = {
         "wheels": [{"label": "a", "spokes": 2}],
         "tags": ["x", "y"],
+        "marks": {"a": "1", "b-C": "2"},
         "load": 1.5,
         "isRed": True,
         "kind": "hand",
@@ -90,6 +100,7 @@ def test_every_type() -> None:
         owner="o",
         wheels=(Wheel(label=Label("a"), spokes=2),),
         tags=("x", "y"),
+        marks={"a": "1", "b-C": "2"},
         load=1.5,
         is_red=True,
         kind="hand",
@@ -130,6 +141,9 @@ def test_whole_number_is_a_number() -> None:
         ("tags", "abc", "expected a list, got text"),
         ("tags", {"a": 1}, "expected a list, got a mapping"),
         ("tags", None, "expected a list, got nothing"),
+        ("marks", "abc", "expected a mapping, got text"),
+        ("marks", ["a"], "expected a mapping, got a list"),
+        ("marks", None, "expected a mapping, got nothing"),
         ("spare", None, "expected a mapping, got nothing"),
         ("spare", ["a"], "expected a mapping, got a list"),
         ("kind", "dog", "expected hand or horse"),
@@ -166,6 +180,22 @@ def test_problems_inside() -> None:
         ("tags", 1): "expected text, got a whole number: put it in quotes",
         ("spare", "label"): "expected text, got a whole number: put it in quotes",
     }
+
+
+def test_problems_in_a_mapping() -> None:
+    """A value of another type has the path of its name; values are not repeated."""
+    value = {"owner": "o", "marks": {"a": 31337, "b": ["hunter2"], "c": None, "d": "e"}}
+    assert problems(value) == {
+        ("marks", "a"): "expected text, got a whole number: put it in quotes",
+        ("marks", "b"): "expected text, got a list",
+        ("marks", "c"): "expected text, got nothing",
+    }
+
+
+def test_a_mapping_as_a_whole() -> None:
+    """What a validator refuses of a mapping is a problem of the mapping's key."""
+    message = "expected a name shorter than long"
+    assert problems({"owner": "o", "marks": {"long": "hunter2"}}) == {("marks",): message}
 
 
 def test_a_class_as_a_whole() -> None:
@@ -262,6 +292,7 @@ def test_keys() -> None:
         "wheels[].label",
         "wheels[].spokes",
         "tags",
+        "marks",
         "load",
         "isRed",
         "kind",

@@ -28,7 +28,6 @@ PATHS = (
     "/api/v0/servers",
     "/api/v0/servers?format=upstream",
     "/api/v0/servers/com.example%2Fone",
-    "/api/v0/deployed",
 )
 
 

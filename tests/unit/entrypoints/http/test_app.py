@@ -18,7 +18,7 @@ OPEN = {
     "access-control-allow-origin": "*",
     "access-control-allow-methods": "GET, OPTIONS",
     "access-control-allow-headers": "Authorization, Content-Type",
-    "access-control-expose-headers": "ETag, Registry-Position",
+    "access-control-expose-headers": "ETag, Registry-Position, Registry-Withdrawals",
 }
 
 
@@ -139,6 +139,12 @@ async def test_a_redirect_leads_to_the_answer(world: RegistryWorld):
 )
 async def test_a_nul_is_refused(world: RegistryWorld, path: str):
     """In the path and in the query."""
+    assert_problem(await world.client.get(path), 400)
+
+
+@pytest.mark.parametrize("path", ["/v0.1/servers%0A", "/v0.1/servers/com.example%2Fone%0A", "/%0A"])
+async def test_a_line_feed_is_refused(world: RegistryWorld, path: str):
+    """Nothing is answered as if it were not there."""
     assert_problem(await world.client.get(path), 400)
 
 

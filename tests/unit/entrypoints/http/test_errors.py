@@ -18,6 +18,7 @@ from entrypoints.http.errors import problem_of
         (errors.ServerNotFoundError("m"), 404),
         (errors.RegistryNotFoundError("m"), 404),
         (errors.NotSupportedError("m"), 501),
+        (errors.SourceUnreachableError("m"), 502),
     ],
 )
 def test_what_a_client_can_do_something_about_is_told(error: Exception, status: int):
@@ -31,7 +32,6 @@ def test_what_a_client_can_do_something_about_is_told(error: Exception, status: 
 @pytest.mark.parametrize(
     ("error", "status"),
     [
-        (errors.SourceUnreachableError("m"), 502),
         (errors.StorageUnavailableError("m"), 503),
         (errors.CorruptLogError("m"), 500),
         (ValueError("m"), 500),

@@ -16,9 +16,11 @@ from tests.harness.registry_world import RegistryWorld, server
 VALUES = {
     "registryName": "default",
     "serverName": "com.example%2Fone",
+    "sourceName": "main",
     "version": "1.1.0",
     "name": "com.example%2Fone",
 }
+LOCAL = {"Host": "localhost"}
 SAMPLES: dict[str, tuple[str, ...]] = {
     "limit": ("1", "0"),
     "search": ("one",),
@@ -73,7 +75,7 @@ async def test_everything_that_is_documented_is_served(
     """With good values it answers with the success that it promises."""
     for path, method, operation in operations(document):
         content = json.dumps(server("com.example/new")) if method == "POST" else None
-        answer = await world.client.request(method, url(path), content=content)
+        answer = await world.client.request(method, url(path), content=content, headers=LOCAL)
 
         expected = 501 if "501" in operation["responses"] else 200
         assert answer.status_code == expected, (method, path)
@@ -91,10 +93,10 @@ async def test_every_answer_is_of_its_schema(world: RegistryWorld, document: dic
         ]
         for target in (
             url(path, other),
-            url(path, {**VALUES, "registryName": "nobody"}),
+            url(path, {**VALUES, "registryName": "nobody", "sourceName": "nobody"}),
             *(url(path) + query for query in queries),
         ):
-            answer = await world.client.request(method, target)
+            answer = await world.client.request(method, target, headers=LOCAL)
             assert_described(document, operation, answer)
 
 

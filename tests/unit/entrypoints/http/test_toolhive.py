@@ -211,17 +211,6 @@ async def test_an_unknown_server_is_not_found(toolhive: RegistryWorld):
     assert answer.json()["error"] == "Server not found"
 
 
-@pytest.mark.parametrize("base", BASES)
-@pytest.mark.parametrize(
-    "path", ["/deployed", "/deployed/fetch", "/servers/deployed", "/servers/deployed/fetch"]
-)
-async def test_nothing_is_deployed_without_a_cluster(toolhive: RegistryWorld, base: str, path: str):
-    """An empty array, by the newer paths and the older ones."""
-    answer = await toolhive.client.get(base + path)
-
-    assert (answer.status_code, answer.json()) == (200, [])
-
-
 async def test_publishing_is_not_offered(toolhive: RegistryWorld):
     """501, as in the official API."""
     assert (await toolhive.client.post("/api/v0/publish")).status_code == 501

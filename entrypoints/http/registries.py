@@ -1,0 +1,61 @@
+"""Which registries there are, with the member names of ToolHive's registry server."""
+
+from functools import partial
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from application.registry_version import RegistryVersion
+from domain.composition import default_registry
+from domain.timestamps import to_rfc_3339
+from entrypoints.http.answers import json_answer
+from entrypoints.http.endpoint import Endpoint
+from entrypoints.http.services import Services, asked_registry
+from entrypoints.http.sources import BASES
+
+GROUP = "registries"
+
+
+async def list_registries(services: Services, _request: Request) -> Response:
+    versions = await services.registries.every()
+    return json_answer({"registries": [_registry(services, version) for version in versions]})
+
+
+async def get_registry(services: Services, request: Request) -> Response:
+    return json_answer(_registry(services, await asked_registry(services, request)))
+
+
+def _registry(services: Services, version: RegistryVersion) -> dict[str, Any]:
+    definition = version.definition
+    default = default_registry(services.registries.live.definitions.registries.values())
+    return {
+        "name": definition.name,
+        "creationType": "CONFIG",
+        "sources": definition.sources,
+        "default": default is not None and definition.name == default.name,
+        "serverCount": len({name for name, _ in version.keys}),
+        "versionCount": len(version.keys),
+        "position": version.position,
+        "definedAt": to_rfc_3339(definition.defined_at),
+        "updatedAt": to_rfc_3339(version.changed_at),
+    }
+
+
+_endpoint = partial(Endpoint, bases=BASES, group=GROUP)
+
+ENDPOINTS = (
+    _endpoint(
+        path="/registries",
+        handler=list_registries,
+        summary="Every registry, in the order of the configuration.",
+        answer="RegistryList",
+    ),
+    _endpoint(
+        path="/registries/{registryName}",
+        handler=get_registry,
+        summary="One registry.",
+        answer="Registry",
+        errors=(404,),
+    ),
+)
