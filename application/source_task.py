@@ -3,6 +3,7 @@
 import logging
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from datetime import datetime, timedelta
 
 import anyio
@@ -153,9 +154,10 @@ class SourceTask:
         failures = 0
         while True:
             try:
-                async for _ in port.changes():
-                    failures = 0
-                    self.request()
+                async with aclosing(port.changes()) as changes:
+                    async for _ in changes:
+                        failures = 0
+                        self.request()
             except Exception:  # noqa: BLE001  # the interval goes on without it
                 _log.exception("source %s: its watch broke: please report this", self.source.name)
             failures += 1

@@ -1,6 +1,6 @@
 """Where server definitions come from."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from datetime import datetime
 from typing import Protocol, TypeAlias, runtime_checkable
 
@@ -51,7 +51,7 @@ class SourcePort(Protocol):
 class WatchPort(Protocol):
     """What a source can do besides that tells of its changes by itself."""
 
-    def changes(self) -> AsyncIterator[None]:
+    def changes(self) -> AsyncGenerator[None, None]:
         """Yields each time that the source seems to have changed, for as long as it is asked.
 
         It raises nothing and does not end: while the source is gone it waits for its return.

@@ -27,11 +27,11 @@ from domain.composition import RegistryEntry
 from domain.definitions import Desired
 from domain.entry import OFFICIAL_META
 from domain.errors import SourceNotFoundError
-from domain.events import RegistryDefined, SourceDefined
+from domain.events import RegistryDefined, SourceDefined, SyncCompleted
 from domain.filters import Filter
 from domain.guards import Guards
 from domain.identifiers import RegistryName, SourceName
-from domain.ports.source import Fetched
+from domain.ports.source import Fetched, SourcePort
 from entrypoints.http.app import create_app
 from entrypoints.http.services import Services
 from tests.harness.clock import SteppingClock
@@ -130,6 +130,13 @@ class RegistryWorld:
             raise SourceNotFoundError(f"no source {source!r} is synced here")
         synced = _synced_source(source, self._offered[source])
         return await self._syncer.sync(attrs.evolve(synced, guards=self.guards))
+
+    async def sync_from(self, port: SourcePort, source: str = "main") -> SyncCompleted:
+        """A sync of *source* with what *port* has."""
+        synced = attrs.evolve(_synced_source(source, b""), port=port, guards=self.guards)
+        outcome = await self._syncer.sync(synced)
+        assert outcome.completed, outcome.failed
+        return outcome.completed
 
     async def overviews(self) -> Sequence[SourceOverview]:
         """Everything there is to say about each source."""

@@ -23,7 +23,7 @@ from domain.ports.source import Fetched, FetchResult, Unchanged
 async def fetch(
     path: Path, known_revision: str | None = None, max_bytes: int = MAX_BYTES
 ) -> FetchResult:
-    source = FileSource(settings=FileSettings(str(path)), max_bytes=max_bytes)
+    source = FileSource(path=str(path), max_bytes=max_bytes)
     return await source.fetch(known_revision)
 
 
@@ -165,11 +165,11 @@ async def test_file_without_permission(unreadable_file: Path) -> None:
 def test_impossible_path_is_refused_in_the_configuration(path: str) -> None:
     """What cannot be a path is told when the configuration is read."""
     with pytest.raises(ValueError, match="expected the path of a file"):
-        FileSettings(path)
+        FileSettings(path=path)
 
 
 def test_kind_opens_a_source_of_its_settings(tmp_path: Path) -> None:
     """The composition root needs nothing but the kind."""
-    settings = FileSettings("catalog/registry.json")
-    assert FILE.open(settings, tmp_path) == FileSource(settings=settings)
+    settings = FileSettings(path="catalog/registry.json")
+    assert FILE.open(settings, tmp_path) == FileSource(path="catalog/registry.json")
     assert FILE.location(settings) == "catalog/registry.json"
