@@ -11,6 +11,7 @@ from pathlib import Path
 import attrs
 import click
 import pytest
+from ruamel.yaml import YAML
 
 from application.codec import EVENT_TYPES
 from domain import errors
@@ -145,13 +146,35 @@ def test_every_configuration_example_loads(block, tmp_path):
     load(file)
 
 
-@pytest.mark.parametrize("file", sorted((ROOT / "examples").glob("*.yaml")), ids=lambda f: f.name)
+EXAMPLES = [file for file in (ROOT / "examples").glob("*.yaml") if file.name != "compose.yaml"]
+
+
+@pytest.mark.parametrize("file", sorted(EXAMPLES), ids=lambda file: file.name)
 def test_every_example_configuration_loads(file):
     """Each configuration in examples/ has no problems."""
     load(file)
 
 
-PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
+def test_the_complete_example_has_every_key():
+    """Whoever starts from it sees everything that can be set, but for the form of one source."""
+    text = (ROOT / "examples" / "config-complete.yaml").read_text(encoding="utf-8")
+    used = set(_key_paths(YAML(typ="safe").load(text)))
+    of_one_source = ("source", "registryName", "syncPolicy", "filter")
+    assert used == {key for key in known_keys() if key.split(".")[0] not in of_one_source}
+
+
+def _key_paths(value, prefix=""):
+    if isinstance(value, list):
+        for item in value:
+            yield from _key_paths(item, f"{prefix}[]")
+    elif isinstance(value, dict) and not prefix.endswith(".headers"):
+        for key, inner in value.items():
+            path = f"{prefix}.{key}".removeprefix(".")
+            yield path
+            yield from _key_paths(inner, path)
+
+
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), ROOT / "examples" / "README.md"])
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
