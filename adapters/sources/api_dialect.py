@@ -1,12 +1,11 @@
 """Which API is at an address: the official one or ToolHive's own, found out by asking."""
 
-import json
 from collections.abc import Collection
 from typing import Any
 
+from adapters.sources.api_json import has, json_of
 from adapters.sources.api_memory import Dialect, Spoken
-from adapters.sources.http_access import shown
-from adapters.sources.http_client import Answer, HttpClient, require_json
+from adapters.sources.http_client import Answer, HttpClient
 from domain.errors import SourceContentError
 
 _NOT_HERE = (404, 405, 410)
@@ -30,29 +29,6 @@ async def get_here(
     if answer.status in _NOT_HERE:
         raise NotHereError(f"{url} ({answer.status})")
     return answer
-
-
-def json_of(answer: Answer) -> Any:
-    """The JSON of an answer. What only spoils the entry that it stands in is let through.
-
-    Raises:
-        SourceContentError: it is not JSON, or is nested too deeply.
-    """
-    require_json(answer)
-    try:
-        return json.loads(answer.body.decode("utf-8-sig", "surrogateescape"))
-    except (ValueError, RecursionError) as error:
-        raise SourceContentError(
-            f"{shown(answer.url)}: expected JSON, found something else ({error}): check that `url`"
-            " leads to a registry"
-        ) from error
-
-
-def has(found: Any, **kinds: type) -> bool:
-    """Whether JSON is an object with members of these kinds."""
-    return isinstance(found, dict) and all(
-        isinstance(found.get(member), kind) for member, kind in kinds.items()
-    )
 
 
 async def find_spoken(client: HttpClient, url: str) -> Spoken:

@@ -97,7 +97,7 @@ class OfficialApi:
         accepting: Collection[int] = (),
     ) -> Walk:
         started = time.monotonic()
-        return Walk(
+        walk = Walk(
             url=url,
             first=await get_here(client, url, etag, accepting),
             started=started,
@@ -105,6 +105,8 @@ class OfficialApi:
             max_pages=self.max_pages,
             max_bytes=self.max_bytes,
         )
+        await walk.begin()
+        return walk
 
     def _url_of_list(self, **asked: str) -> str:
         query = urlencode({"limit": PAGE, "include_deleted": "true", **asked})

@@ -20,8 +20,8 @@ class OfficialRevision:
 
     `prefix` is that of its paths. `since` is the time to ask for later updates of, in
     microseconds; None when there is none to ask for. `full_at` is when everything was read last.
-    `withdrawals` and `answer` are digests: of what the server says about entries that left it,
-    and of the answer to the question for updates, where the next question is the same.
+    `withdrawals` is how the server marks that entries have left it, `answer` the digest of what
+    it answered to the question for updates, where the next question is the same.
     """
 
     DIALECT: ClassVar[Dialect] = Dialect.OFFICIAL

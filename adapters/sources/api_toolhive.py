@@ -1,14 +1,15 @@
 """Reading ToolHive's own API: its list and the details of each server, as one registry file."""
 
 import json
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
 import attrs
-from anyio import create_task_group
+from anyio import create_task_group, to_thread
 
-from adapters.sources.api_dialect import get_here, has, json_of
+from adapters.sources.api_dialect import get_here
+from adapters.sources.api_json import has, json_of
 from adapters.sources.api_revision import ToolhiveRevision, token
 from adapters.sources.api_toolhive_entry import registry_file
 from adapters.sources.http_access import shown
@@ -49,12 +50,12 @@ class ToolhiveApi:
         async with self.open_client() as client:
             names = await self._names(client)
             details = await self._details(client, names)
-        yield json.dumps(registry_file(details)).encode()
+        yield await to_thread.run_sync(_written, details)
 
     async def _names(self, client: HttpClient) -> list[str]:
         """The names of all servers, each once."""
         answer = await client.get(f"{self.url}{self.prefix}/servers")
-        found = json_of(answer)
+        found = await to_thread.run_sync(json_of, answer)
         if not has(found, servers=list) or not all(has(s, name=str) for s in found["servers"]):
             raise SourceContentError(
                 f"{shown(answer.url)}: expected the array `servers`, with a `name` in each"
@@ -74,7 +75,7 @@ class ToolhiveApi:
                 room -= len(answer.body)
                 if room < 0:
                     raise self._too_large()
-                details[name] = _details_of(answer)
+                details[name] = await to_thread.run_sync(_details_of, answer)
 
         try:
             async with create_task_group() as tasks:
@@ -100,4 +101,9 @@ def _details_of(answer: Answer) -> dict[str, Any]:
         raise SourceContentError(
             f"{shown(answer.url)}: expected the details of a server, an object with a `name`"
         )
-    return dict(details)
+    found: dict[str, Any] = details
+    return found
+
+
+def _written(details: Mapping[str, Mapping[str, Any]]) -> bytes:
+    return json.dumps(registry_file(details)).encode()

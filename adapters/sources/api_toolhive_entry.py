@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from adapters.sources.api_json import Repeating
+
 _OF_IMAGES = ("target_port", "docker_tags")
 _STATISTICS = ("stars", "pulls", "last_updated")
 _COUNTED = ("headers_count", "oauth_enabled")
@@ -22,7 +24,10 @@ def _entry(detail: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """The section that a server belongs into, and its entry there.
 
     An API that has an empty text for what an entry does not say loses nothing by its absence.
+    What has a member twice is left as it is, for the format to refuse.
     """
+    if isinstance(detail, Repeating):
+        return "servers", detail
     entry = {
         member: value
         for member, value in detail.items()

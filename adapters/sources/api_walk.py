@@ -8,6 +8,7 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import quote
 
 import attrs
+from anyio import to_thread
 
 from adapters.sources.api_mark import mark_after, trusted_until
 from adapters.sources.api_page import Page, read_page
@@ -44,9 +45,14 @@ class Walk:
     _bytes: int = attrs.field(init=False, default=0)
     _elapsed: float = attrs.field(init=False, default=0.0)
 
-    def __attrs_post_init__(self) -> None:
+    async def begin(self) -> None:
+        """Read the first page; nothing else can be asked before.
+
+        Raises:
+            SourceError
+        """
         if self.first.status < _REDIRECTION:
-            self._page = self._read(self.url, self.first)
+            self._page = await self._read(self.url, self.first)
 
     @property
     def is_empty(self) -> bool:
@@ -70,7 +76,7 @@ class Walk:
             while self._page.next_cursor is not None:
                 cursor = quote(self._page.next_cursor, safe="", errors="replace")
                 url = f"{self.url}&cursor={cursor}"
-                self._page = self._read(url, await client.get(url))
+                self._page = await self._read(url, await client.get(url))
                 yield self._page.body
 
     def mark(self, known: int | None) -> int | None:
@@ -92,9 +98,9 @@ class Walk:
     def _tells_positions(self) -> bool:
         return None not in self._positions
 
-    def _read(self, url: str, answer: Answer) -> Page:
+    async def _read(self, url: str, answer: Answer) -> Page:
         require_json(answer)
-        page = read_page(answer.body, url)
+        page = await to_thread.run_sync(read_page, answer.body, url)
         self._note(page)
         self._positions.add(answer.headers.get(_POSITION))
         self._elapsed = time.monotonic() - self.started

@@ -8,6 +8,7 @@ import pytest
 from anyio import Event, fail_after
 
 from adapters.sources.api_toolhive_entry import registry_file
+from adapters.sources.formats.toolhive import ToolhiveFormat
 from domain.errors import SourceContentError, SourceError, SourceLimitError
 from domain.ports.source import Fetched, Unchanged
 from tests.harness.annals_server import annals_server
@@ -177,3 +178,17 @@ def test_what_is_neither_image_nor_remote_is_left_to_the_format() -> None:
     """It says by name why such an entry cannot be used."""
     file = registry_file({"x": {"name": "x", "description": "X", "transport": "", "metadata": 7}})
     assert file == {"servers": {"x": {"description": "X"}}, "remote_servers": {}}
+
+
+@pytest.mark.parametrize(
+    "odd",
+    ['"image": "x"', '"x": {"a": 1, "a": 2}', '"x": NaN', f'"x": {"9" * 5000}', '"x": "\\ud800"'],
+)
+async def test_odd_detail_is_left_to_the_format(server: HostileServer, odd: str) -> None:
+    """Such an entry is rejected by itself; it is not repaired on the way, nor are others lost."""
+    body = json.dumps({"name": "thing", **IMAGE})[:-1] + f", {odd}}}"
+    server.misbehave(answers(200, body.encode()), lambda request: request.path.endswith("/thing"))
+    (payload,) = [payload async for payload in (await fetch(server)).payloads]
+    parsed = ToolhiveFormat().parse(payload)
+    assert [rejected.name for rejected in parsed.rejected] == ["io.github.stacklok/thing"]
+    assert len(parsed.entries) == 2
