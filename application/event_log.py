@@ -90,15 +90,15 @@ class EventLog:
         categories: Sequence[str] | None = None,
     ) -> AsyncIterator[Sequence[LoggedEvent]]:
         """Events in batches of whole commits, in order. *upto* must be where a commit ends."""
-        rest: list[StoredEvent] = []
+        rest: list[LoggedEvent] = []
         async for batch in self._store.read(after=after, upto=upto, categories=categories):
-            rest += batch
+            rest += await anyio.to_thread.run_sync(_decode_all, batch)
             whole = _whole_commits(rest)
             if whole:
-                yield await anyio.to_thread.run_sync(_decode_all, rest[:whole])
+                yield rest[:whole]
                 del rest[:whole]
         if rest:
-            yield await anyio.to_thread.run_sync(_decode_all, rest)
+            yield rest
 
     async def resolve(self, as_of: AsOf, clock: ClockPort) -> StoredCommit:
         """The last commit as of a moment.
@@ -142,7 +142,7 @@ def _new_commit(
     )
 
 
-def _whole_commits(events: Sequence[StoredEvent]) -> int:
+def _whole_commits(events: Sequence[LoggedEvent]) -> int:
     """How many of *events* surely end a commit: all but those of the last one."""
     last = events[-1].commit_id
     count = 0 if events[0].commit_id == last else len(events)

@@ -266,7 +266,7 @@ async def _insert(
     )
     await db.executemany(
         "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [_event_row(event, cursor.lastrowid) for event in made.events],
+        (_event_row(event, cursor.lastrowid) for event in made.events),
     )
     await db.executemany(
         "INSERT INTO documents VALUES (?, ?, ?) ON CONFLICT (hash) DO NOTHING", bodies

@@ -46,9 +46,10 @@ class ServerProcess:
 
     def until_ready(self) -> None:
         """Wait until it says that requests should come."""
-        until(self._is_ready)
+        until(self.is_ready)
 
-    def _is_ready(self) -> bool:
+    def is_ready(self) -> bool:
+        """Whether it says so now."""
         assert self.process.poll() is None, self.wrote()
         try:
             return httpx.get(f"{self.url}/readiness").status_code == 200
