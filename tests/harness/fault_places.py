@@ -4,6 +4,8 @@ import json
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
@@ -17,6 +19,7 @@ from adapters.sources.file import FILE, MAX_BYTES, FileSettings
 from adapters.sources.git import GIT, GitSettings
 from domain.entry import OFFICIAL_META
 from domain.ports.source import SourcePort
+from domain.timestamps import from_rfc_3339, to_rfc_3339
 from tests.harness.git_http import serve_git
 from tests.harness.git_repository import GitRepository
 from tests.harness.hostile_server import Answer, HostileServer, Request
@@ -27,6 +30,7 @@ Offer: TypeAlias = Sequence[tuple[str, bytes]]
 Rewrite: TypeAlias = Callable[[bytes], bytes]
 
 TOKEN = "not-for-others"
+FIRST_UPDATE = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def as_it_is(body: bytes) -> bytes:
@@ -179,38 +183,55 @@ class GitPlace:
 
 
 class OfficialApiPlace:
-    """The official API, five servers to a page. Its cursors are where a page begins."""
+    """The official API, five servers to a page. Its cursors are where a page begins.
+
+    It is asked for updates alone, unless everything is compared each time.
+    """
 
     large = MAX_BYTES + 1
 
-    def __init__(self, setting: Setting) -> None:
+    def __init__(self, setting: Setting, *, compares_all: bool) -> None:
         self.where = setting.url()
         self.entry = server_json
         self._setting = setting
+        self._settings = {"full_sync_interval_seconds": 1e-6} if compares_all else {}
         self._offer: Offer = ()
         self._rewrite: Rewrite = as_it_is
+        self._updated: dict[tuple[str, bytes], datetime] = {}
         setting.server.answer = self._answer
 
     def offer(self, offer: Offer, rewrite: Rewrite = as_it_is) -> None:
+        now = datetime.now(UTC) if self._offer else FIRST_UPDATE
+        self._updated = {each: self._updated.get(each, now) for each in offer}
         self._offer, self._rewrite = offer, rewrite
 
     def open(self) -> SourcePort:
-        # Every sync compares everything: what follows from updates alone is no fault.
-        return _api_source(self._setting, full_sync_interval_seconds=1e-6)
+        return _api_source(self._setting, **self._settings)
 
-    def next_cursor(self, end: int) -> str | None:
-        """The cursor behind the servers that come before the *end*."""
-        return str(end) if end < len(self._offer) else None
+    def next_cursor(self, end: int, length: int) -> str | None:
+        """The cursor behind the servers that come before the *end*, of so many."""
+        return str(end) if end < length else None
 
     async def _answer(self, request: Request) -> Answer:
         if request.path != "/v0.1/servers":
             return Answer(status=404)
+        since = from_rfc_3339(request.query.get("updated_since", "2000-01-01T00:00:00Z"))
+        found = [each for each in self._offer if self._updated[each] > since]
         start = int(request.query.get("cursor", 0))
-        page = self._offer[start : start + 5]
-        metadata = {"count": len(page), "nextCursor": self.next_cursor(start + 5)}
-        servers = b",".join(b'{"server":%b,"_meta":%b}' % (entry, _OFFICIAL) for _, entry in page)
+        page = found[start : start + 5]
+        metadata = {"count": len(page), "nextCursor": self.next_cursor(start + 5, len(found))}
+        servers = b",".join(map(self._response, page))
         body = b'{"servers":[%b],"metadata":%b}' % (servers, json.dumps(metadata).encode())
-        return Answer(body=self._rewrite(body))
+        now = format_datetime(datetime.now(UTC), usegmt=True)
+        headers = {"Content-Type": "application/json", "Date": now}
+        return Answer(headers=headers, body=self._rewrite(body))
+
+    def _response(self, each: tuple[str, bytes]) -> bytes:
+        official = {"status": "active", "updatedAt": to_rfc_3339(self._updated[each])}
+        return b'{"server":%b,"_meta":%b}' % (
+            each[1],
+            json.dumps({OFFICIAL_META: official}).encode(),
+        )
 
 
 class ToolhiveApiPlace:
@@ -260,11 +281,6 @@ class ToolhiveApiPlace:
                 return Answer(status=404)
 
 
-_OFFICIAL = json.dumps(
-    {OFFICIAL_META: {"status": "active", "updatedAt": "2026-01-01T00:00:00Z", "isLatest": True}}
-).encode()
-
-
 def _api_source(setting: Setting, **settings: Any) -> SourcePort:
     opened = API.open(
         ApiSettings(url=setting.url(), **_asking(setting), **settings), setting.folder
@@ -274,8 +290,14 @@ def _api_source(setting: Setting, **settings: Any) -> SourcePort:
 
 @asynccontextmanager
 async def api_place(setting: Setting) -> AsyncIterator[OfficialApiPlace]:
-    """The official API."""
-    yield OfficialApiPlace(setting)
+    """The official API, of which everything is compared each time."""
+    yield OfficialApiPlace(setting, compares_all=True)
+
+
+@asynccontextmanager
+async def updates_place(setting: Setting) -> AsyncIterator[OfficialApiPlace]:
+    """The official API, of which only updates are asked for after the first time."""
+    yield OfficialApiPlace(setting, compares_all=False)
 
 
 @asynccontextmanager
@@ -368,6 +390,7 @@ PLACES: dict[str, Callable[[Setting], AbstractAsyncContextManager[Place]]] = {
     "file by URL": url_place,
     "git": git_place,
     "api": api_place,
+    "api (updates)": updates_place,
     "api (ToolHive)": toolhive_api_place,
     "configmap": configmap_place,
 }

@@ -1,46 +1,40 @@
-"""What can go wrong with a source: the rows of the table in docs/sources.md, brought about."""
+"""What can go wrong with a source: the rows of the table in docs/sources.md."""
 
-import gzip
-import random
-from collections.abc import Callable, Iterable, Mapping
-from functools import cache
-from itertools import repeat
-from typing import Any, TypeAlias
-from unittest.mock import patch
+import itertools
+from collections.abc import Iterable, Mapping
 
 import attrs
 
 from domain.events import SyncStage
-from tests.harness.fault_places import (
-    FilePlace,
-    GitPlace,
-    Offer,
-    OfficialApiPlace,
-    Place,
-    Rewrite,
-)
 from tests.harness.hostile_server import (
-    HostileServer,
-    Misbehaviour,
-    Request,
     answers,
     cuts_off,
     drips,
-    leads_away,
-    redirects,
     says_nothing,
     streams,
-    unknown_host,
 )
-
-NAMES = [f"s{number:02}" for number in range(12)]
-VICTIM = "s03"
-MIB = 2**20
-
-OTHER_HOST = "localhost"
-
-Strike: TypeAlias = Callable[[Any, HostileServer], object]
-"""Lets it happen to a place or its server; what it returns is awaited if it can be."""
+from tests.harness.strikes import (
+    MIB,
+    OTHER_HOST,
+    Strike,
+    bomb,
+    forget_name,
+    go_in_circles,
+    grow_repository,
+    grow_too_large,
+    is_second,
+    link_in_repository,
+    lose_half,
+    misbehaves,
+    never_end,
+    point_nowhere,
+    redirect_away,
+    redirect_to_itself,
+    repeat_victim,
+    rewrite_history,
+    rewritten,
+    spoiled,
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -64,110 +58,15 @@ class Fault:
     peak_mib: int | None = None
 
 
-def good(place: Place) -> Offer:
-    """What a place has before anything happens."""
-    return [(name, place.entry(name)) for name in NAMES]
-
-
-def better(place: Place) -> Offer:
-    """What it has afterwards: one server more."""
-    return [*good(place), ("new", place.entry("new"))]
-
-
-def rewritten(rewrite: Rewrite) -> Strike:
-    """The place sends what it has rewritten."""
-    return lambda place, _: place.offer(better(place), rewrite)
-
-
-def spoiled(member: bytes) -> Strike:
-    """The victim's entry gets one more member."""
-
-    def strike(place: Place, _server: HostileServer) -> None:
-        entries = dict(good(place))
-        entries[VICTIM] = entries[VICTIM][:-1] + b"," + member + b"}"
-        place.offer(list(entries.items()))
-
-    return strike
-
-
-def misbehaves(misbehaviour: Misbehaviour) -> Strike:
-    """Whatever is asked, the server answers so."""
-    return lambda _, server: server.misbehave(misbehaviour)
-
-
-def _twice(place: Place, _server: HostileServer) -> None:
-    index = NAMES.index(VICTIM) + 1
-    again = (VICTIM, place.entry(VICTIM, "Does other things."))
-    place.offer([*good(place)[:index], again, *good(place)[index:]])
-
-
-def _half(place: Place, _server: HostileServer) -> None:
-    place.offer(good(place)[: len(NAMES) // 2])
-
-
-def _large(place: Place, _server: HostileServer) -> None:
-    place.offer(better(place), lambda body: body.ljust(place.large))
-
-
-def _dangling(place: FilePlace, _server: HostileServer) -> None:
-    place.file.unlink()
-    place.file.symlink_to("elsewhere.json")
-
-
-def _link_in_repository(place: GitPlace, _server: HostileServer) -> None:
-    file = place.repository.path / "registry.json"
-    file.unlink()
-    file.symlink_to("/etc/passwd")
-    place.repository.commit({})
-
-
-def _rewritten_history(place: GitPlace, _server: HostileServer) -> None:
-    place.repository.git("commit", "-q", "--amend", "-m", "another history")
-
-
-def _random_files(place: GitPlace, _server: HostileServer) -> None:
-    place.repository.commit({"large": random.Random(0).randbytes(2 * MIB)})
-
-
-def _forgotten_name(_place: Place, server: HostileServer) -> None:
-    server.damage.enter_context(unknown_host(OTHER_HOST))
-
-
-def _to_itself(_place: Place, server: HostileServer) -> None:
-    server.misbehave(redirects(lambda request: request.target))
-
-
-def _to_another_host(_place: Place, server: HostileServer) -> None:
-    server.misbehave(leads_away(server, OTHER_HOST))
-
-
-def _is_second(request: Request) -> bool:
-    """Whether it asks for what comes behind a first answer."""
-    is_page = "cursor" in request.query
-    return is_page or request.path.endswith(f"/{VICTIM}") or request.method == "POST"
-
-
-def _circle(place: OfficialApiPlace, server: HostileServer) -> None:
-    server.damage.enter_context(patch.object(place, "next_cursor", lambda _end: "5"))
-
-
-def _bottomless(place: OfficialApiPlace, server: HostileServer) -> None:
-    server.damage.enter_context(patch.object(place, "next_cursor", str))
-
-
-@cache
-def _bomb() -> bytes:
-    """101 MiB of white space in 100 KB."""
-    return gzip.compress(b" " * 101 * MIB, 1)
-
-
 _HTML = b"<!DOCTYPE html><html><body><form action='/login'>Sign in</form></body></html>"
 _DEEP = b"[" * 200_000
 _FILE, _URL, _GIT, _CONFIGMAP = "file", "file by URL", "git", "configmap"
-_API, _TOOLHIVE = "api", "api (ToolHive)"
-_HTTP = (_URL, _API, _TOOLHIVE)
+_API, _UPDATES, _TOOLHIVE = "api", "api (updates)", "api (ToolHive)"
+_APIS = (_API, _UPDATES, _TOOLHIVE)
+_HTTP = (_URL, *_APIS)
 _WHOLE = (_FILE, _URL, _GIT, _CONFIGMAP)
-_EVERY = (*_WHOLE, _API, _TOOLHIVE)
+_EVERY = (*_WHOLE, *_APIS)
+_COMPARED = (*_WHOLE, _API, _TOOLHIVE)
 
 
 def _all(told: str, kinds: Iterable[str] = _EVERY) -> dict[str, str]:
@@ -186,7 +85,7 @@ FAULTS = [
     ),
     Fault(
         row="DNS failure",
-        strike=_forgotten_name,
+        strike=forget_name,
         host=OTHER_HOST,
         told={
             **_all("no address is known for this host .*check `url` and the DNS", _HTTP),
@@ -245,7 +144,7 @@ FAULTS = [
         strike=misbehaves(answers(404)),
         told={
             _URL: "status 404: check `url`",
-            **_all("found no registry API; tried .*Let `url` be the address", (_API, _TOOLHIVE)),
+            **_all("found no registry API; tried .*Let `url` be the address", _APIS),
             _GIT: "status code: 404. Check the address",
             _CONFIGMAP: "answered 404: there is no such thing. Check the name",
         },
@@ -261,9 +160,9 @@ FAULTS = [
     ),
     Fault(
         row="500 on page 2",
-        strike=lambda _, server: server.misbehave(answers(500), _is_second),
+        strike=lambda _, server: server.misbehave(answers(500), is_second),
         told={
-            **_all("status 500: sync again later", (_API, _TOOLHIVE)),
+            **_all("status 500: sync again later", _APIS),
             _GIT: "status code: 500.* Check the address and the network",
         },
     ),
@@ -277,7 +176,7 @@ FAULTS = [
         row="truncated JSON",
         variant="a page of it",
         strike=rewritten(lambda body: body[: len(body) // 2]),
-        told=_all("check that `url` leads to a registry", (_API, _TOOLHIVE)),
+        told=_all("check that `url` leads to a registry", _APIS),
     ),
     Fault(
         row="truncated JSON",
@@ -293,7 +192,7 @@ FAULTS = [
         row="wrong content type",
         strike=misbehaves(answers(200, b"\x89PNG\r\n\x1a\n", Content_Type="image/png")),
         told={
-            **_all("expected JSON, found something else .*: check `url`", (_API, _TOOLHIVE)),
+            **_all("expected JSON, found something else .*: check `url`", _APIS),
             _GIT: "content-type.* Let `repository` be the address that `git clone` takes",
             _CONFIGMAP: "something else than an object in JSON. Check its address",
         },
@@ -309,7 +208,7 @@ FAULTS = [
         row="HTML login page with 200",
         strike=misbehaves(answers(200, _HTML, Content_Type="text/html; charset=utf-8")),
         told={
-            **_all("login", (_API, _TOOLHIVE)),
+            **_all("login", _APIS),
             _GIT: "content-type.* Let `repository` be the address that `git clone` takes",
             _CONFIGMAP: "something else than an object in JSON. Check its address: a login",
         },
@@ -326,7 +225,7 @@ FAULTS = [
     ),
     Fault(
         row="redirect loop",
-        strike=_to_itself,
+        strike=redirect_to_itself,
         told={
             **_all("redirects in a circle, .*let `url` be the address", _HTTP),
             **_all("redirect", (_GIT, _CONFIGMAP)),
@@ -334,7 +233,7 @@ FAULTS = [
     ),
     Fault(
         row="redirect to another host",
-        strike=_to_another_host,
+        strike=redirect_away,
         told={
             **_all("redirected to .*localhost.*status 401", _HTTP),
             **_all("redirect", (_GIT, _CONFIGMAP)),
@@ -342,7 +241,7 @@ FAULTS = [
     ),
     Fault(
         row="a body over the limit",
-        strike=_large,
+        strike=grow_too_large,
         told=_all("is larger than .*split it into several sources", (_FILE, _GIT)),
         peak_mib=16,
     ),
@@ -359,7 +258,7 @@ FAULTS = [
     Fault(
         row="a gzip bomb",
         strike=lambda _, server: server.misbehave(
-            answers(200, _bomb(), Content_Type="application/json", Content_Encoding="gzip")
+            answers(200, bomb(), Content_Type="application/json", Content_Encoding="gzip")
         ),
         told={
             **_all("larger than 104857600 bytes: split it into several", _HTTP),
@@ -369,7 +268,7 @@ FAULTS = [
     ),
     Fault(
         row="a page that never ends",
-        strike=misbehaves(streams(repeat(b" " * MIB))),
+        strike=misbehaves(streams(itertools.repeat(b" " * MIB))),
         told={
             **_all("larger than 104857600 bytes: split it into several", _HTTP),
             _CONFIGMAP: "answers with more than 16777216 bytes. Check the address",
@@ -379,13 +278,13 @@ FAULTS = [
     Fault(
         row="a page that never ends",
         variant="pages without end",
-        strike=_bottomless,
-        told={_API: "10th page in a row without a server: its paging is broken"},
+        strike=never_end,
+        told=_all("10th page in a row without a server: its paging is broken", (_API, _UPDATES)),
     ),
     Fault(
         row="a cursor that repeats",
-        strike=_circle,
-        told={_API: "gives a cursor that was given before: its paging is broken"},
+        strike=go_in_circles,
+        told=_all("gives a cursor that was given before: its paging", (_API, _UPDATES)),
     ),
     Fault(
         row="invalid UTF-8",
@@ -404,7 +303,7 @@ FAULTS = [
         row="deeply nested JSON",
         variant="a page of it",
         strike=rewritten(lambda _: _DEEP),
-        told=_all("[Cc]heck that `url` leads to a registry", (_API, _TOOLHIVE)),
+        told=_all("[Cc]heck that `url` leads to a registry", _APIS),
     ),
     Fault(
         row="deeply nested JSON",
@@ -430,8 +329,8 @@ FAULTS = [
     ),
     Fault(
         row="duplicate entries",
-        strike=_twice,
-        told=_all("expected .*s03@1.0.0 once", (*_WHOLE, _API)),
+        strike=repeat_victim,
+        told=_all("expected .*s03@1.0.0 once", (*_WHOLE, _API, _UPDATES)),
         stage=None,
         rejects=True,
     ),
@@ -445,35 +344,35 @@ FAULTS = [
     Fault(
         row="an empty list",
         strike=lambda place, _: place.offer([]),
-        told=_all("offers none of the 12 names .* set allowEmpty: true"),
+        told=_all("offers none of the 12 names .* set allowEmpty: true", _COMPARED),
         stage=SyncStage.GUARD,
     ),
     Fault(
         row="a list of half the size",
-        strike=_half,
-        told=_all("no longer offers 6 of 12 names: .* set maxRemoval to at least"),
+        strike=lose_half,
+        told=_all("no longer offers 6 of 12 names: .* set maxRemoval to at least", _COMPARED),
         stage=SyncStage.GUARD,
     ),
     Fault(
         row="a Git history that was rewritten",
-        strike=_rewritten_history,
+        strike=rewrite_history,
         told={_GIT: ""},
         stage=None,
     ),
     Fault(
         row="a repository of 4 GB",
-        strike=_random_files,
+        strike=grow_repository,
         told={_GIT: "sent more than 1 MiB: raise maxRepositoryMiB"},
     ),
     Fault(
         row="a symlink at the path",
-        strike=_link_in_repository,
+        strike=link_in_repository,
         told={_GIT: "which is a symbolic link: let `path` name"},
     ),
     Fault(
         row="a symlink at the path",
         variant="dangling",
-        strike=_dangling,
+        strike=point_nowhere,
         told={_FILE: "does not exist: check `path`"},
     ),
 ]

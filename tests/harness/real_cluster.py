@@ -16,12 +16,7 @@ from kubernetes_asyncio.config import load_kube_config
 
 from tests.harness.example_files import manifest
 
-_CLUSTER_WIDE = (
-    "Namespace",
-    "ClusterRole",
-    "ClusterRoleBinding",
-    "CustomResourceDefinition",
-)
+_CLUSTER_WIDE = ("Namespace", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition")
 
 
 @attrs.frozen(kw_only=True)
@@ -33,43 +28,42 @@ class Cluster:
     client: httpx.Client
     created: list[str] = attrs.Factory(list)
 
-    def create(self, manifest: Mapping[str, Any]) -> None:
+    def create(self, item: Mapping[str, Any]) -> None:
         """Make an object."""
-        path = self._collection(manifest)
-        self.client.post(path, json=manifest).raise_for_status()
-        self.created.append(f"{path}/{manifest['metadata']['name']}")
+        self.client.post(self._collection(item), json=item).raise_for_status()
+        self.created.append(self._path(item))
 
-    def has(self, manifest: Mapping[str, Any]) -> bool:
+    def has(self, item: Mapping[str, Any]) -> bool:
         """Whether there is an object of that kind and name."""
-        path = f"{self._collection(manifest)}/{manifest['metadata']['name']}"
-        return self.client.get(path).status_code == 200
+        return self.client.get(self._path(item)).status_code == 200
 
-    def warnings(self, manifest: Mapping[str, Any]) -> list[str]:
+    def warnings(self, item: Mapping[str, Any]) -> list[str]:
         """What the API server warns of in an object that it takes, but does not keep."""
         answer = self.client.post(
-            self._collection(manifest),
+            self._collection(item),
             params={"dryRun": "All", "fieldValidation": "Strict"},
-            json=manifest,
+            json=item,
         )
         assert answer.status_code == 201, answer.text
         return answer.headers.get_list("Warning")
 
-    def change(self, manifest: Mapping[str, Any], part: str = "") -> None:
+    def change(self, item: Mapping[str, Any], part: str = "") -> None:
         """Merge into an object, or into a part of it such as `status`."""
-        path = f"{self._collection(manifest)}/{manifest['metadata']['name']}/{part}".rstrip("/")
-        media_type = {"Content-Type": "application/merge-patch+json"}
-        content = json.dumps(manifest)
-        self.client.patch(path, content=content, headers=media_type).raise_for_status()
+        answer = self.client.patch(
+            f"{self._path(item)}/{part}".rstrip("/"),
+            headers={"Content-Type": "application/merge-patch+json"},
+            json=item,
+        )
+        answer.raise_for_status()
 
-    def delete(self, manifest: Mapping[str, Any]) -> None:
+    def delete(self, item: Mapping[str, Any]) -> None:
         """Remove an object."""
-        path = f"{self._collection(manifest)}/{manifest['metadata']['name']}"
-        self.client.delete(path).raise_for_status()
-        self.created.remove(path)
+        self.client.delete(self._path(item)).raise_for_status()
+        self.created.remove(self._path(item))
 
-    def here(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    def here(self, item: Mapping[str, Any]) -> dict[str, Any]:
         """The same object in this namespace; what belongs to no namespace is named after it."""
-        moved: dict[str, Any] = json.loads(json.dumps(manifest))
+        moved: dict[str, Any] = json.loads(json.dumps(item))
         if moved["kind"] in _CLUSTER_WIDE:
             moved["metadata"]["name"] = self.namespace
         else:
@@ -87,13 +81,10 @@ class Cluster:
             json={"spec": {"expirationSeconds": 3600}},
         )
         user = {"token": answer.raise_for_status().json()["status"]["token"]}
-        cluster = {
-            "server": self.access.host,
-            "insecure-skip-tls-verify": not self.access.verify_ssl,
-            **(
-                {"certificate-authority": self.access.ssl_ca_cert} if self.access.verify_ssl else {}
-            ),
-        }
+        cluster = {"server": self.access.host, "insecure-skip-tls-verify": True}
+        if self.access.verify_ssl:
+            trusted = self.access.ssl_ca_cert
+            cluster = {"server": self.access.host, "certificate-authority": trusted}
         content = {
             "apiVersion": "v1",
             "kind": "Config",
@@ -104,13 +95,16 @@ class Cluster:
         }
         path.write_text(json.dumps(content))
 
-    def _collection(self, manifest: Mapping[str, Any]) -> str:
-        version = manifest["apiVersion"]
+    def _path(self, item: Mapping[str, Any]) -> str:
+        return f"{self._collection(item)}/{item['metadata']['name']}"
+
+    def _collection(self, item: Mapping[str, Any]) -> str:
+        version = item["apiVersion"]
         base = f"/apis/{version}" if "/" in version else f"/api/{version}"
-        plural = f"{manifest['kind'].lower()}s"
-        if manifest["kind"] in _CLUSTER_WIDE:
+        plural = f"{item['kind'].lower()}s"
+        if item["kind"] in _CLUSTER_WIDE:
             return f"{base}/{plural}"
-        namespace = manifest["metadata"].get("namespace", self.namespace)
+        namespace = item["metadata"].get("namespace", self.namespace)
         return f"{base}/namespaces/{namespace}/{plural}"
 
 

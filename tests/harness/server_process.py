@@ -86,10 +86,12 @@ def by_hypercorn(port: int) -> Sequence[str]:
 
 @contextmanager
 def started(
-    directory: Path, command: Callable[[int], Sequence[str]] = by_registry
+    directory: Path,
+    command: Callable[[int], Sequence[str]] = by_registry,
+    port: int | None = None,
 ) -> Iterator[ServerProcess]:
     """A server over `annals.yaml` and `data` of a directory; killed if it is left running."""
-    port, log = free_port(), directory / "server.log"
+    port, log = port or free_port(), directory / "server.log"
     variables = environment(REGISTRY_CONFIG="annals.yaml", REGISTRY_DATA_DIR="data")
     with log.open("wb") as output:
         process = subprocess.Popen(
