@@ -18,7 +18,7 @@ import attrs
 from adapters.kubernetes.asked import Asked
 from adapters.kubernetes.connection import REQUEST_SECONDS, ClusterAccess, ask, connect, read_json
 from adapters.sources.source_type import SourceType
-from domain.errors import SourceAccessError, SourceContentError, SourceUnreachableError
+from domain.errors import SourceContentError, SourceUnreachableError
 from domain.ports.source import Fetched, FetchResult, Unchanged
 
 _log = logging.getLogger(__name__)
@@ -70,8 +70,8 @@ class ConfigMapSource:
     `request_seconds` are for one read, and for the connection of a watch. A watch ends after
     `watch_seconds`, or when nothing came for `silence_seconds`: an API server sends a bookmark
     each minute. The waits between watches double from `first_wait_seconds` to
-    `longest_wait_seconds`, where the API server refuses to `longest_refused_seconds`, and start
-    again behind a watch that held for `steady_seconds`.
+    `longest_wait_seconds` while the API server refuses; while it does not answer they double once.
+    They start again behind a watch that held for `steady_seconds`.
     """
 
     settings: ConfigMapSettings
@@ -79,8 +79,7 @@ class ConfigMapSource:
     watch_seconds: int = 1800
     silence_seconds: float = 150.0
     first_wait_seconds: float = 0.5
-    longest_wait_seconds: float = 1.5
-    longest_refused_seconds: float = 15.0
+    longest_wait_seconds: float = 15.0
     steady_seconds: float = 30.0
     sleep: Callable[[float], Awaitable[None]] = anyio.sleep
     chance: Callable[[], float] = random.random
@@ -108,7 +107,7 @@ class ConfigMapSource:
         """
         seen, told, failures = "", "", 0
         while True:
-            started, longest = anyio.current_time(), self.longest_wait_seconds
+            started = anyio.current_time()
             try:
                 async with aclosing(self._watch()) as revisions:
                     async for revision in revisions:
@@ -120,15 +119,15 @@ class ConfigMapSource:
                 if str(error) != told:
                     _log.warning("%s: not watched: %s", _location(self.settings), error)
                 told = str(error)
-                if isinstance(error, SourceAccessError):
-                    longest = self.longest_refused_seconds
+                if isinstance(error, SourceUnreachableError):
+                    failures = min(failures, 1)  # it may be back any moment, with changes
             held = anyio.current_time() - started >= self.steady_seconds
             failures = 0 if held else failures + 1
-            await self.sleep(self._wait_seconds(failures, longest))
+            await self.sleep(self._wait_seconds(failures))
 
-    def _wait_seconds(self, failures: int, longest: float) -> float:
+    def _wait_seconds(self, failures: int) -> float:
         wait = self.first_wait_seconds * 2.0 ** min(max(failures - 1, 0), 10)
-        return min(wait, longest) * (1 - self.chance() / 2)
+        return min(wait, self.longest_wait_seconds) * (1 - self.chance() / 2)
 
     async def _watch(self) -> AsyncGenerator[str, None]:
         """The revisions that one watch tells of, until the API server ends it."""

@@ -4,10 +4,11 @@ Nothing here imports libgit2: a process that syncs no repository does not load i
 """
 
 import re
+from functools import partial
 from pathlib import Path
 
 import attrs
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 
 from adapters.sources.source_type import SourceType
 from domain.errors import SourceUnreachableError
@@ -105,6 +106,10 @@ class GitSource:
     attempts: int = 3
     first_wait_seconds: float = 0.5
     max_bytes: int = MAX_BYTES
+    # Threads of its own: the shared ones are few, and a server may hold one for a minute.
+    _threads: CapacityLimiter = attrs.field(
+        factory=partial(CapacityLimiter, 1), init=False, eq=False, repr=False
+    )
 
     async def fetch(self, known_revision: str | None) -> FetchResult:
         """Ask the remote for the ref, and fetch its commit unless it is the known one.
@@ -122,7 +127,8 @@ class GitSource:
             wait_jitter=self.first_wait_seconds,
         )
         # Each attempt in a thread of its own: a server that stops waits for one, not for all.
-        return await caller(SourceUnreachableError, to_thread.run_sync, self._read, known_revision)
+        attempt = partial(to_thread.run_sync, limiter=self._threads)
+        return await caller(SourceUnreachableError, attempt, self._read, known_revision)
 
     def _read(self, known_revision: str | None) -> FetchResult:
         from adapters.sources.git_cache import read_registry

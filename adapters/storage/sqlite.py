@@ -273,7 +273,7 @@ async def _insert(
     )
     await db.execute(
         "INSERT INTO documents SELECT hash, body, body_crc32 FROM staged WHERE commit_id = ?"
-        " ON CONFLICT (hash) DO NOTHING",
+        " ORDER BY rowid ON CONFLICT (hash) DO NOTHING",
         (commit.commit_id,),
     )
     await db.execute("DELETE FROM staged WHERE commit_id = ?", (commit.commit_id,))

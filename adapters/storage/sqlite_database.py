@@ -20,8 +20,8 @@ _STAGING = """
         hash       TEXT    NOT NULL,
         body       BLOB    NOT NULL,
         body_crc32 INTEGER NOT NULL,
-        PRIMARY KEY (commit_id, hash)
-    ) STRICT, WITHOUT ROWID
+        UNIQUE (commit_id, hash)
+    ) STRICT
 """
 _APPLICATION_ID = 0x416E6E6C  # "Annl": `file` and SQLite itself can tell what this is
 _SCHEMA_VERSION = 1

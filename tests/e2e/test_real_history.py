@@ -22,6 +22,7 @@ from domain.asof import AtPosition, AtRecorded
 from entrypoints.asgi import make_app
 from entrypoints.config import load
 from entrypoints.container import Container, formats, opened, synced_sources
+from entrypoints.reload import LiveConfiguration
 from entrypoints.running import Readiness, Running, prepare
 from entrypoints.settings import Settings
 from tests.harness.clock import MICROSECOND, SteppingClock
@@ -179,8 +180,9 @@ async def test_positions_within_a_sync_are_of_the_time_before_it(recorded: Recor
 async def client_of(recorded: Recorded) -> AsyncIterator[tuple[Container, httpx.AsyncClient]]:
     """The API over the log."""
     async with recorded.reopened() as container:
-        sources = synced_sources(recorded.settings.config, recorded.settings.data_dir)
-        app = make_app(Running(container, Readiness(container, sources)))
+        readiness = Readiness(container.projector(), container.scheduler())
+        configuration = LiveConfiguration(container, recorded.settings)
+        app = make_app(Running(container, readiness, configuration))
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://annals.test") as client:
             yield container, client

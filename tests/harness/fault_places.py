@@ -11,12 +11,12 @@ from typing import Any, Protocol, TypeAlias
 
 import attrs
 import httpx
-import pygit2
 
 from adapters.sources.api import API, ApiSettings
 from adapters.sources.configmap import CONFIGMAP, ConfigMapSettings
 from adapters.sources.file import FILE, MAX_BYTES, FileSettings
 from adapters.sources.git import GIT, GitSettings
+from adapters.sources.git_remote import pygit2  # with the settings that it begins with
 from domain.entry import OFFICIAL_META
 from domain.ports.source import SourcePort
 from domain.timestamps import from_rfc_3339, to_rfc_3339

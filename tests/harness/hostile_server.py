@@ -71,6 +71,7 @@ class HostileServer:
         self.requests: list[Request] = []
         self.damage = ExitStack()
         self.port = 0
+        self._asked = asyncio.Event()
         self.certificate = certificate
         self._tls = certificate and certificate.context()
         self._misbehaviour: Misbehaviour | None = None
@@ -95,6 +96,12 @@ class HostileServer:
         stranger = make_certificate(self.certificate.file.parent, "stranger")
         self._tls.load_cert_chain(stranger.file, stranger.key)
         self.damage.callback(self._tls.load_cert_chain, self.certificate.file, self.certificate.key)
+
+    async def until_asked(self, times: int) -> None:
+        """Wait until so many requests have come."""
+        while len(self.requests) < times:
+            self._asked = asyncio.Event()
+            await self._asked.wait()
 
     async def behave(self) -> None:
         """Answer well again, and listen again."""
@@ -135,6 +142,7 @@ class HostileServer:
     async def _answered(self, request: Request, writer: asyncio.StreamWriter) -> bool:
         """Whether the connection can go on."""
         self.requests.append(request)
+        self._asked.set()
         if self._misbehaviour is not None and self._applies(request):
             await self._misbehaviour(request, writer)
             await writer.drain()

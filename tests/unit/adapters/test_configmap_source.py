@@ -304,10 +304,14 @@ async def test_silent_connection_is_given_up(
     assert len(waits) == 1
 
 
+@pytest.mark.parametrize(
+    ("code", "expected"), [(403, [0.5, 1, 2, 4, 8, 15]), (503, [0.5, 1, 1, 1, 1, 1])]
+)
 async def test_waits_between_watches_double(
-    cluster: KubernetesServer, source: ConfigMapSource
+    cluster: KubernetesServer, source: ConfigMapSource, code: int, expected: list[float]
 ) -> None:
-    """A server in trouble is asked less and less often, and never all at once."""
+    """A server that refuses is asked less and less often, one that is gone may soon be back; and
+    never do all ask at once."""
     waits: list[float] = []
     cluster.write("registry", data={})
 
@@ -317,12 +321,12 @@ async def test_waits_between_watches_double(
             cluster.intercept = lambda _request: None
         await checkpoint()
 
-    cluster.intercept = lambda _request: status(503, "starting")
+    cluster.intercept = lambda _request: status(code, "starting")
     source = attrs.evolve(source, sleep=sleep, chance=lambda: 0.0)
     async with watching(source):
-        assert waits == [0.5, 1, 2, 4, 8, 15]
+        assert waits == expected
     waits.clear()
-    cluster.intercept = lambda _request: status(503, "starting") if not waits else None
+    cluster.intercept = lambda _request: status(code, "starting") if not waits else None
     async with watching(attrs.evolve(source, chance=lambda: 1.0, steady_seconds=0)):
         assert waits == [0.25]
 
