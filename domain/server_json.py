@@ -37,7 +37,15 @@ from domain.server_json_urls import (
     url_required,
 )
 
-__all__ = ["CURRENT_SCHEMA", "Issue", "Severity", "publishable", "shape_issues", "validate"]
+__all__ = [
+    "CURRENT_SCHEMA",
+    "Issue",
+    "Severity",
+    "is_of_shape",
+    "issues_of",
+    "publishable",
+    "validate",
+]
 
 CURRENT_SCHEMA = "https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json"
 
@@ -53,13 +61,17 @@ def validate(document: object) -> tuple[Issue, ...]:
 
     Never raises. Rules that need more than the document are not among them.
     """
-    return (*_canonical(document, Place()), *_SERVER(document, Place()))
+    return (*_canonical(document, Place()), *issues_of(document))
 
 
-def shape_issues(document: object) -> tuple[Issue, ...]:
-    """Those of `validate` that tell of wrong JSON types and missing required members."""
-    shape = ("schema-type", "schema-required")
-    return tuple(issue for issue in _SERVER(document, Place()) if issue.reference in shape)
+def issues_of(document: object) -> Iterator[Issue]:
+    """The problems of `validate` one by one, but for a missing canonical form."""
+    return _SERVER(document, Place())
+
+
+def is_of_shape(issue: Issue) -> bool:
+    """Whether it tells of a wrong JSON type or of a missing required member."""
+    return issue.reference in ("schema-type", "schema-required")
 
 
 def publishable(document: dict[str, Any]) -> dict[str, Any]:

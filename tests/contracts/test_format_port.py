@@ -274,6 +274,19 @@ def test_a_registry_that_repeats_its_own_members_is_none(format_: FormatPort):
         format_.parse(b'{"servers": {}, "servers": []}')
 
 
+@pytest.mark.parametrize("format_", [*FORMATS.values(), DetectedFormat()])
+@pytest.mark.parametrize("junk", [b"{}", b"0", b'""', b"[]"])
+def test_a_list_of_nothing_but_junk_is_no_registry(format_: FormatPort, junk: bytes):
+    """Ten thousand entries that cannot be used are enough, and millions are not even read."""
+    some = b",".join(b'"%d":%b' % (number, junk) for number in range(10_001))
+    with pytest.raises(SourceContentError):
+        format_.parse(b'{"servers":{%b}}' % some)
+    with pytest.raises(SourceContentError):
+        format_.parse(b'{"servers":[%b]}' % b",".join([junk] * 10_001))
+    with pytest.raises(SourceContentError, match="more than 5000000 values"):
+        format_.parse(b"[" + b",".join([junk] * 5_000_001) + b"]")
+
+
 @samples
 def test_an_entry_that_does_not_tell_its_name_may_be_any(sample: Sample):
     """A name that is damaged or missing says so; one that is legible does not."""

@@ -2,20 +2,25 @@
 
 import json
 import re
-from collections.abc import Iterable
-from itertools import chain
+from collections.abc import Iterable, Sequence
+from itertools import chain, islice
 from typing import Any
 
 import attrs
 
 from adapters.sources.formats.payload import is_label, pointer
 from domain.entry import Entry, Lifecycle, make_entry
-from domain.errors import InvalidDocumentError
+from domain.errors import InvalidDocumentError, SourceContentError
 from domain.events import RejectedEntry
 from domain.identifiers import EntryKey, EntryKind
 from domain.json_checks import Issue, Place, expect, object_of, string
 from domain.ports.format import Parsed
-from domain.server_json import shape_issues, validate
+from domain.server_json import is_of_shape, issues_of
+
+_MOST_REJECTED = 10_000
+_MOST_ISSUES = 1_000
+_MOST_WARNINGS = 20
+_MANY_WARNED = 10_000  # when so many were told, of each further entry the first will do
 
 MAX_DOCUMENT_BYTES = 4 * 1024 * 1024
 """How large one document may be: a hundred of them are on a page."""
@@ -40,7 +45,11 @@ class Candidate:
 def admit(
     found: Iterable[Candidate | RejectedEntry], warnings: Iterable[RejectedEntry] = ()
 ) -> Parsed:
-    """Make entries of what can be served; of two candidates with one key, of the first."""
+    """Make entries of what can be served; of two candidates with one key, of the first.
+
+    Raises:
+        SourceContentError: so much of it is rejected that it can be no registry.
+    """
     entries: list[Entry] = []
     rejected: list[RejectedEntry] = []
     warned = list(warnings)
@@ -51,7 +60,12 @@ def admit(
             entries.append(outcome)
         else:
             rejected.append(outcome)
-        warned += issues
+            if len(rejected) > _MOST_REJECTED:
+                raise SourceContentError(
+                    f"expected a registry, found more than {_MOST_REJECTED} entries that cannot be"
+                    f" used, the first at {rejected[0].path}: {rejected[0].reason}"
+                )
+        warned += issues if len(warned) < _MANY_WARNED else issues[:1]
     return Parsed(
         entries=tuple(entries),
         rejected=tuple(rejected),
@@ -73,7 +87,7 @@ def rejection_for(issue: Issue, name: str, path: str) -> RejectedEntry:
 
 def _judged(
     candidate: Candidate, places: dict[EntryKey, str]
-) -> tuple[Entry | RejectedEntry, Iterable[RejectedEntry]]:
+) -> tuple[Entry | RejectedEntry, Sequence[RejectedEntry]]:
     """The entry and its warnings, or why there is none. `places` has those that were made."""
     fatal, others = _issues(candidate)
     if fatal:
@@ -92,15 +106,20 @@ def _judged(
     return entry, [_told(candidate, issue) for issue in others]
 
 
-def _issues(candidate: Candidate) -> tuple[Issue | None, tuple[Issue, ...]]:
+def _issues(candidate: Candidate) -> tuple[Issue | None, Sequence[Issue]]:
     """What keeps a document from being served, and what does not."""
     document = candidate.document
     if candidate.kind is not EntryKind.SERVER:
         return next(_SKILL_OR_PLUGIN(document, Place()), None), ()
-    issues = validate(document)
-    shape = shape_issues(document) if issues else ()
-    fatal = (issue for issue in shape if (issue.reference, issue.path) not in _COMMON)
-    return next(chain(fatal, _REACHABLE(document, Place())), None), issues
+    found = list(islice(issues_of(document), _MOST_ISSUES + 1))
+    fatal = [issue for issue in found if is_of_shape(issue) and _place(issue) not in _COMMON]
+    if len(found) > _MOST_ISSUES:
+        fatal.append(Place().issue("too-many-issues", f"expected at most {_MOST_ISSUES} issues"))
+    return next(chain(fatal, _REACHABLE(document, Place())), None), found[:_MOST_WARNINGS]
+
+
+def _place(issue: Issue) -> tuple[str, str]:
+    return issue.reference, issue.path
 
 
 def _told(candidate: Candidate, issue: Issue) -> RejectedEntry:

@@ -10,6 +10,8 @@ import attrs
 from domain.errors import SourceContentError
 
 _MOST_DIGITS = 400
+_MOST_VALUES = 5_000_000
+"""A real registry has some 25 bytes to a value, an array of empty objects has three."""
 
 
 @attrs.frozen
@@ -29,8 +31,14 @@ def read_json(payload: bytes) -> Any:
     that are not UTF-8, lone surrogates, NaN, numbers beyond IEEE 754, and members that come twice.
 
     Raises:
-        SourceContentError: it is not JSON, is nested too deeply, or repeats its own members.
+        SourceContentError: it is not JSON, is nested too deeply, repeats its own members, or is
+            made of so many values that they would fill the memory.
     """
+    if sum(payload.count(mark) for mark in (b",", b"[", b"{")) > _MOST_VALUES:
+        raise SourceContentError(
+            f"expected a registry, found JSON of more than {_MOST_VALUES} values: split it into"
+            " several sources, or check that the address is that of a registry"
+        )
     value = _loaded(payload)
     for member in value.values() if isinstance(value, dict) else ():
         if isinstance(member, Repeated):

@@ -298,3 +298,12 @@ def test_a_published_registry_is_read_and_written_as_it_is(shared: Path):
 
     assert (found.rejected, found.warnings) == ((), ())
     assert json.loads(written) == json.loads(payload)
+
+
+@pytest.mark.parametrize(("icons", "entries", "warnings"), [(30, 1, 20), (1_001, 0, 0)])
+def test_an_entry_with_nothing_but_problems_is_rejected(icons: int, entries: int, warnings: int):
+    """A thousand are too many; of fewer that can be lived with, twenty are told."""
+    found = parsed([{**SERVER, "icons": [{"src": "http://example.com/a.png"}] * icons}])
+
+    assert (len(found.entries), len(found.warnings)) == (entries, warnings)
+    assert [one.reason for one in found.rejected] == ["expected at most 1000 issues"][entries:]
