@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 import httpx
+import msgspec
 import pytest
 
 from domain.guards import Guards
@@ -49,18 +50,31 @@ async def chain() -> AsyncIterator[Chain]:
         yield Chain(head, middle, tail, api_source(head_url), api_source(middle_url))
 
 
-async def walked(client: httpx.AsyncClient) -> dict[tuple[str, str], tuple[str, Any]]:
-    """Everything that a registry serves: documents as texts, and what is said about them."""
-    found, cursor = {}, ""
+class Served(msgspec.Struct):
+    """A server in a list: its bytes as they came, and what is said about it."""
+
+    server: msgspec.Raw
+    meta: dict[str, dict[str, Any]] = msgspec.field(name="_meta")
+
+
+class Listed(msgspec.Struct):
+    """A page of a list."""
+
+    servers: list[Served]
+    metadata: dict[str, Any]
+
+
+async def walked(client: httpx.AsyncClient) -> list[tuple[bytes, dict[str, Any]]]:
+    """Everything that a registry serves, but for when it recorded the last change of it."""
+    found, cursor = [], ""
     while True:
         answer = await client.get(f"/v0.1/servers?include_deleted=true&limit=7{cursor}")
-        page = answer.json()
-        for served in page["servers"]:
-            (said,) = served["_meta"].values()
-            del said["updatedAt"]  # when a registry itself recorded the last change
-            document = served["server"]
-            found[document["name"], document["version"]] = (repr(document), said)
-        if not (after := page["metadata"].get("nextCursor")):
+        page = msgspec.json.decode(answer.content, type=Listed)
+        for served in page.servers:
+            (said,) = served.meta.values()
+            del said["updatedAt"]
+            found.append((bytes(served.server), said))
+        if not (after := page.metadata.get("nextCursor")):
             return found
         cursor = f"&cursor={after}"
 
