@@ -17,6 +17,7 @@ from domain.ports.source import WatchPort
 _log = logging.getLogger(__name__)
 
 _FIRST_RETRY_SECONDS = 5.0
+_PAUSE_SECONDS = 1.0
 _JITTER = 0.1
 _FAR_SECONDS = 100 * 365 * 86400.0  # a time beyond it might be none that a datetime can hold
 
@@ -47,8 +48,12 @@ class Pace:
 
 @attrs.define
 class _Run:
-    """A sync to come, shared by all who asked before it began. Cut off, it has no end."""
+    """A sync to come, shared by all who asked before it began. Cut off, it has no end.
 
+    `changed` tells that there is something to sync, `asked` that it shall begin.
+    """
+
+    changed: anyio.Event = attrs.field(factory=anyio.Event)
     asked: anyio.Event = attrs.field(factory=anyio.Event)
     over: anyio.Event = attrs.field(factory=anyio.Event)
     end: SyncOutcome | Exception | None = None
@@ -136,11 +141,12 @@ class SourceTask:
         return outcome
 
     async def _rest(self, seconds: float) -> None:
-        """Until it is time, or somebody asks."""
+        """Until it is time, somebody asks, or something has changed."""
         due_in = timedelta(seconds=min(seconds, _FAR_SECONDS))
         self.next_run = self._pace.clock.now() + due_in
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._sleep_until_cancelled, seconds, tasks.cancel_scope)
+            tasks.start_soon(self._request_at_change)
             await self._next.asked.wait()
             tasks.cancel_scope.cancel()
         self.next_run = None
@@ -149,15 +155,23 @@ class SourceTask:
         await self._pace.sleep(seconds)
         scope.cancel()
 
+    async def _request_at_change(self) -> None:
+        """Not right behind the last sync: a watch that tells of changes all the time would let
+        one follow upon the other, past the back-off, each with its events in the log.
+        """
+        await self._pace.sleep(_PAUSE_SECONDS)
+        await self._next.changed.wait()
+        self.request()
+
     async def _watch(self, port: WatchPort) -> None:
-        """Ask for a sync at each change. A watch that breaks begins anew, ever later."""
+        """Have each change synced. A watch that breaks begins anew, ever later."""
         failures = 0
         while True:
             try:
                 async with aclosing(port.changes()) as changes:
                     async for _ in changes:
                         failures = 0
-                        self.request()
+                        self._next.changed.set()
             except Exception:  # noqa: BLE001  # the interval goes on without it
                 _log.exception("source %s: its watch broke: please report this", self.source.name)
             failures += 1

@@ -48,10 +48,12 @@ _DECISIONS = 3  # how often a sync decides again when somebody else appended mea
 class SyncedSource:
     """A source with all that a sync of it needs.
 
-    `settings_hash` tells whether the source itself has become another one.
+    `location` is where it is, for people; `settings_hash` tells whether the source itself has
+    become another one.
     """
 
     name: SourceName
+    location: str
     port: SourcePort
     format: FormatPort
     filter: Filter
@@ -261,7 +263,7 @@ async def _parse(source: SyncedSource, payload: bytes) -> Parsed:
     try:
         return await anyio.to_thread.run_sync(source.format.parse, payload)
     except SourceContentError as error:
-        raise _FailedError(SyncStage.PARSE, str(error)) from error
+        raise _FailedError(SyncStage.PARSE, f"{source.location}: {error}") from error
     except Exception as error:
         raise _unread(source.name, error) from error
 

@@ -99,6 +99,7 @@ def synced_source(source: SourceConfig, data_dir: Path) -> SyncedSource:
     kind = next(kind for kind in SOURCES if kind.name == source.type)
     return SyncedSource(
         name=source.name,
+        location=location(source),
         port=kind.open(source.settings, data_dir / "cache" / source.type),
         format=FORMATS[source.format] if source.format else DetectedFormat(),
         filter=source.filter,

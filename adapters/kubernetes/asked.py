@@ -1,7 +1,7 @@
 """What a Kubernetes API server was asked, and what it means that it did not answer well."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import attrs
 
@@ -18,7 +18,8 @@ class Asked:
     """A request in Kubernetes' own words.
 
     `verb` is the one of RBAC, such as get, list or watch. Without `namespace` all of them are
-    meant, without `name` all objects. The core group is "".
+    meant, without `name` all objects. The core group is "". `needed_verbs` are all that the
+    account needs there.
     """
 
     verb: str
@@ -27,6 +28,11 @@ class Asked:
     name: str = ""
     group: str = ""
     version: str = "v1"
+    needed_verbs: Sequence[str] = attrs.field()
+
+    @needed_verbs.default
+    def _only_verb(self) -> Sequence[str]:
+        return (self.verb,)
 
     @property
     def path(self) -> str:
@@ -49,7 +55,7 @@ class Asked:
         kind = f"a Role in the namespace {self.namespace}" if self.namespace else "a ClusterRole"
         return (
             f'{kind} with the rule {{apiGroups: ["{self.group}"], resources: [{self.resource}]'
-            f"{names}, verbs: [{self.verb}]}}"
+            f"{names}, verbs: [{', '.join(self.needed_verbs)}]}}"
         )
 
 
@@ -89,7 +95,7 @@ def _meaning(status: int, asked: Asked) -> tuple[type[SourceError], str]:
         case 410:
             return SourceUnreachableError, "that state is too old to go on from. Sync again"
         case 429:
-            return SourceUnreachableError, "it has too much to do. Sync less often"
+            return SourceUnreachableError, "it has too much to do. Ask again later"
         case _ if status >= 500:
             return SourceUnreachableError, (
                 "it is in trouble. Look at `kubectl get --raw /readyz?verbose`, then sync again"

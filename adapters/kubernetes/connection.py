@@ -5,6 +5,7 @@ and 40 MB.
 """
 
 import json
+import logging
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -27,6 +28,9 @@ MAX_BYTES = 16 * 1024 * 1024
 LOGIN_SECONDS = 30.0
 REQUEST_SECONDS = 30.0
 _MAX_ERROR_BYTES = 10_000
+
+# What it tells of a kubeconfig is in the error that is raised, and there it has its place.
+logging.getLogger("kubernetes_asyncio.config.kube_config").setLevel(logging.CRITICAL)
 
 
 @attrs.frozen(kw_only=True)

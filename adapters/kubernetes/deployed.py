@@ -3,12 +3,15 @@
 import os
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from anyio import fail_after
 
 from adapters.kubernetes.asked import Asked, cluster_error
 from adapters.kubernetes.connection import ClusterAccess, connect, in_cluster, read_json
+from adapters.kubernetes.shared_listing import SharedListing
 from domain.entry import TOOLHIVE_META
 from domain.errors import InvalidNameError, SourceContentError, SourceError
 from domain.ports.deployed import DeployedPort, DeployedServer
@@ -52,6 +55,7 @@ class KubernetesDeployed:
     def __init__(self, access: ClusterAccess) -> None:
         self._access = access
         self._versions: Sequence[str] = _VERSIONS
+        self._listings = WeakValueDictionary[str, SharedListing]()  # as long as anybody asks
 
     async def of_registry(self, registry_name: str) -> Sequence[DeployedServer]:
         """Those with the labels of the registry.
@@ -70,6 +74,10 @@ class KubernetesDeployed:
         return await self._selected(server_selector(server_name))
 
     async def _selected(self, selector: str) -> Sequence[DeployedServer]:
+        new = SharedListing(partial(self._list, selector))
+        return await self._listings.setdefault(selector, new).servers()
+
+    async def _list(self, selector: str) -> Sequence[DeployedServer]:
         """Every version has all objects: the one that answered last is asked first."""
         async with await connect(self._access) as client:
             for version in self._versions:

@@ -15,7 +15,7 @@ from adapters.sources.api_revision import (
     read_revision,
 )
 from adapters.sources.api_toolhive import ToolhiveApi
-from adapters.sources.http_client import HttpClient
+from adapters.sources.http_client import MAX_BYTES, HttpClient
 from domain.errors import SourceContentError
 from domain.ports.source import FetchResult
 
@@ -50,7 +50,7 @@ async def _read(
             url=_base(source),
             prefix=spoken.prefix,
             open_client=open_client,
-            max_bytes=source.max_bytes,
+            max_bytes=min(source.max_bytes, MAX_BYTES),  # they are held in memory together
         )
         return await toolhive.fetch(client, known if isinstance(known, ToolhiveRevision) else None)
     official = OfficialApi(

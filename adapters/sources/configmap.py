@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import attrs
@@ -20,6 +20,9 @@ from adapters.kubernetes.connection import REQUEST_SECONDS, ClusterAccess, ask, 
 from adapters.sources.source_type import SourceType
 from domain.errors import SourceContentError, SourceUnreachableError
 from domain.ports.source import Fetched, FetchResult, Unchanged
+
+if TYPE_CHECKING:
+    from kubernetes_asyncio.client import ApiClient
 
 _log = logging.getLogger(__name__)
 
@@ -91,8 +94,9 @@ class ConfigMapSource:
             SourceError: the cluster cannot be read, or has no such ConfigMap or key.
         """
         async with await connect(self.settings.access) as client:
-            config_map = await read_json(client, self._asked("get"), timeout=self.request_seconds)
-        revision = _revision_of(config_map)
+            asked = self._asked("get")
+            config_map = await read_json(client, asked, timeout=self.request_seconds)
+            revision = _revision_of(config_map, _place(asked, client))
         if revision == known_revision:
             return Unchanged()
         content = _content_of(config_map, self.settings)
@@ -144,12 +148,13 @@ class ConfigMapSource:
             "allowWatchBookmarks": "true",
             "timeoutSeconds": str(self.watch_seconds),
         }
+        asked = self._asked("watch")
         async with (
             await connect(self.settings.access) as client,
-            ask(client, self._asked("watch"), query, accept=_METADATA, timeout=limits) as answer,
+            ask(client, asked, query, accept=_METADATA, timeout=limits) as answer,
         ):
             while line := await answer.content.readline():
-                revision = _revision_told(json.loads(line))
+                revision = _revision_told(json.loads(line), _place(asked, client))
                 if revision is not None:
                     yield revision
 
@@ -159,31 +164,36 @@ class ConfigMapSource:
             resource="configmaps",
             namespace=self.settings.namespace,
             name=self.settings.name,
+            needed_verbs=("get", "watch"),
         )
 
 
-def _revision_of(config_map: Any) -> str:
+def _place(asked: Asked, client: "ApiClient") -> str:
+    return f"{asked.target}: {client.configuration.host}"
+
+
+def _revision_of(config_map: Any, place: str) -> str:
     match config_map:
         case {"metadata": {"uid": str(uid), "resourceVersion": str(version)}}:
             return f"{uid}/{version}"
         case _:
             raise SourceContentError(
-                "what the API server sends has no uid and resourceVersion, as every object of"
-                " Kubernetes has: check the address of the API server"
+                f"{place} answered with an object that has no uid and resourceVersion, as every"
+                " object of Kubernetes has. Check the address of the API server"
             )
 
 
-def _revision_told(event: Any) -> str | None:
+def _revision_told(event: Any, place: str) -> str | None:
     """The revision that an event of a watch brings, if it brings one."""
     match event:
         case {"type": "ADDED" | "MODIFIED" | "DELETED", "object": config_map}:
-            return _revision_of(config_map)
+            return _revision_of(config_map, place)
         case {"type": "BOOKMARK"}:
             return None
         case {"type": "ERROR", "object": {"code": int(code), "message": str(message)}}:
-            raise SourceUnreachableError(f"the API server ended the watch: {code} {message}")
+            raise SourceUnreachableError(f"{place} ended the watch: {code} {message}")
         case _:
-            raise SourceContentError("what the API server sends is no event of a watch")
+            raise SourceContentError(f"{place} answered with what is no event of a watch")
 
 
 def _content_of(config_map: Any, settings: ConfigMapSettings) -> bytes:

@@ -124,7 +124,7 @@ def test_a_failing_source_is_named_with_its_reason(directory: Path) -> None:
     """One source that fails makes the exit code 1; the others are synced all the same."""
     done = annals(directory, "sync")
     assert done.code == 1
-    assert re.match(r"broken: expected JSON, found what looks like HTML", done.errors)
+    assert re.match(r"broken: .+: expected JSON, found what looks like HTML", done.errors)
     assert re.search(r"sound +\d+ +changed +2 ", done.text)
     assert "sound: rejected io.example/undescribed" in done.text
     assert re.search(r"broken +\d+ +failed", done.text)

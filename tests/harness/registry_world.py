@@ -189,6 +189,7 @@ def _source_defined(name: str) -> SourceDefined:
 def _synced_source(name: str, body: bytes) -> SyncedSource:
     return SyncedSource(
         name=SourceName(name),
+        location="here",
         port=Payload(body),
         format=DetectedFormat(),
         filter=Filter(),

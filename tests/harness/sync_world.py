@@ -91,6 +91,7 @@ def synced_source(port: HeldSource, name: SourceName = MAIN, **changes: Any) -> 
     """A source as a sync wants it: by default everything is kept and the guards are on."""
     source = SyncedSource(
         name=name,
+        location="a test",
         port=port,
         format=DetectedFormat(),
         filter=Filter(),

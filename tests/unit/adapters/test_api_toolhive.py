@@ -1,5 +1,6 @@
 """Reading ToolHive's own API: what it tells of a server becomes the entry that it had."""
 
+import gzip
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -15,6 +16,7 @@ from tests.harness.annals_server import annals_server
 from tests.harness.api_mirror import api_source
 from tests.harness.hostile_server import Answer, HostileServer, Request, answers
 from tests.harness.registry_world import RegistryWorld, registry_world
+from tests.harness.strikes import MIB
 
 IMAGE = {
     "description": "Does things.",
@@ -145,6 +147,16 @@ async def test_details_have_a_limit_together(server: HostileServer) -> None:
     """Many answers of a size that each may have are still too much."""
     with pytest.raises(SourceLimitError, match="more than 1000 bytes"):
         await read(await fetch(server, max_bytes=1000))
+
+
+async def test_details_are_held_within_the_limit_of_a_file(server: HostileServer) -> None:
+    """Whatever the pages of the official API may have together: those come one by one."""
+    zipped = gzip.compress(b'{"name": "thing"' + b" " * 52 * MIB + b"}", 1)
+    strike = answers(200, zipped, Content_Encoding="gzip")
+    fetched = await fetch(server)
+    server.misbehave(strike, lambda request: "/servers/" in request.path)
+    with pytest.raises(SourceLimitError, match="more than 104857600 bytes"):
+        await read(fetched)
 
 
 async def test_some_details_are_asked_for_at_once(

@@ -164,10 +164,10 @@ async def test_no_key_at_all(cluster: KubernetesServer, source: ConfigMapSource)
     ("code", "kind", "message"),
     [
         (401, SourceAccessError, "does not accept the credentials"),
-        (403, SourceAccessError, r"resourceNames: \[registry\], verbs: \[get\]"),
+        (403, SourceAccessError, r"resourceNames: \[registry\], verbs: \[get, watch\]"),
         (410, SourceUnreachableError, "too old"),
         (418, SourceContentError, "no answer of Kubernetes"),
-        (429, SourceUnreachableError, "Sync less often"),
+        (429, SourceUnreachableError, "Ask again later"),
         (503, SourceUnreachableError, "readyz"),
     ],
 )
@@ -192,10 +192,11 @@ async def test_refusal(
 async def test_strange_answer(
     cluster: KubernetesServer, source: ConfigMapSource, body: str
 ) -> None:
-    """What no API server sends is never taken for an empty registry."""
+    """What no API server sends is never taken for an empty registry, and told with its place."""
     content = body.encode(errors="surrogatepass")
     cluster.intercept = lambda _request: web.Response(body=content)
-    with pytest.raises(SourceContentError, match="address"):
+    message = f"configmaps annals/registry: {cluster.url} answered .*address"
+    with pytest.raises(SourceContentError, match=message):
         await source.fetch(None)
 
 
@@ -260,7 +261,10 @@ BOOKMARK = {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "9"}}
 
 @pytest.mark.parametrize("event", [EXPIRED, None, {}, {"type": "ADDED", "object": 1}])
 async def test_watch_goes_on_after_its_end(
-    cluster: KubernetesServer, source: ConfigMapSource, event: dict[str, Any] | None
+    cluster: KubernetesServer,
+    source: ConfigMapSource,
+    event: dict[str, Any] | None,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Expired, timed out or broken: the next watch tells the next change, and no change twice."""
     async with watching(source) as changes:
@@ -270,6 +274,8 @@ async def test_watch_goes_on_after_its_end(
         cluster.write("registry", data={"registry.json": "2"})
         await anext(changes)
     assert cluster.watched == 2
+    told = f"not watched: configmaps annals/registry: {cluster.url}" in caplog.text
+    assert told == (event is not None)
 
 
 async def test_watch_goes_on_after_a_disconnect(

@@ -4,11 +4,19 @@ import json
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from anyio import (
+    CancelScope,
+    create_task_group,
+    fail_after,
+    sleep,
+    wait_all_tasks_blocked,
+)
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -263,6 +271,105 @@ async def test_a_cluster_that_comes_back_is_read(api: McpServersApi, deployed: D
     api.intercept = lambda _request: None
 
     assert list(await deployed.of_registry("default")) == []
+
+
+class HeldAnswers:
+    """Lists that an API server answers when the test lets it, and as it is then."""
+
+    def __init__(self, api: McpServersApi) -> None:
+        self._api = api
+        self._may_answer = threading.Semaphore(0)
+        api.intercept = self._intercept
+
+    def _intercept(self, _request: ListRequest) -> None:
+        self._may_answer.acquire(timeout=10)
+
+    async def next(self, number: int) -> None:
+        """Wait for the list of that number, counted from 1, and answer it."""
+        await self.asked(number)
+        self._may_answer.release()
+
+    async def asked(self, number: int) -> None:
+        """Wait until the list of that number was asked for."""
+        with fail_after(10):
+            while len(self._api.requests) < number:  # noqa: ASYNC110
+                await sleep(0.001)
+
+
+async def test_who_asks_at_once_shares_a_list(api: McpServersApi, deployed: DeployedPort):
+    """One that began after they asked: of one that is under way nobody knows what it has seen."""
+    held, found = HeldAnswers(api), list[Sequence[DeployedServer]]()
+
+    async def ask() -> None:
+        found.append(await deployed.of_server("fetch"))
+
+    async with create_task_group() as tasks:
+        tasks.start_soon(ask)
+        await held.asked(1)
+        for _ in range(50):
+            tasks.start_soon(ask)
+        await wait_all_tasks_blocked()
+        await held.next(1)
+        await held.asked(2)
+        api.objects = [mcp_server("fetch", namespace="team-a")]
+        await held.next(2)
+
+    assert list(map(list, found)) == [[], *[[FETCH]] * 50]
+    assert len(api.requests) == 2
+
+
+async def test_a_list_goes_on_without_who_began_it(api: McpServersApi, deployed: DeployedPort):
+    """Whoever waited for it as well asks in their place."""
+    held, found = HeldAnswers(api), list[Sequence[DeployedServer]]()
+    api.objects = [mcp_server("fetch", namespace="team-a")]
+    first, second = CancelScope(), CancelScope()
+
+    async def ask(scope: CancelScope) -> None:
+        with scope:
+            found.append(await deployed.of_server("fetch"))
+
+    async with create_task_group() as tasks:
+        for scope in (first, second, CancelScope(), CancelScope()):
+            tasks.start_soon(ask, scope)
+        await held.asked(1)
+        first.cancel()
+        await held.asked(2)
+        second.cancel()
+        for number in (1, 2, 3):
+            await held.next(number)
+
+    assert list(map(list, found)) == [[FETCH]] * 2
+    assert len(api.requests) == 3
+
+
+async def test_an_error_is_told_to_all_who_share_it(api: McpServersApi, deployed: DeployedPort):
+    """None of them waits for a time-out of their own."""
+    api.intercept = lambda _request: Answer(503)
+    told = list[SourceError]()
+
+    async def ask() -> None:
+        with pytest.raises(SourceUnreachableError) as refused:
+            await deployed.of_server("fetch")
+        told.append(refused.value)
+
+    async with create_task_group() as tasks:
+        for _ in range(10):
+            tasks.start_soon(ask)
+
+    assert len(told) == 10
+    assert len(api.requests) <= 2
+
+
+async def test_other_questions_do_not_wait(api: McpServersApi, deployed: DeployedPort):
+    """A list is shared by those who ask for the same server or registry."""
+    held = HeldAnswers(api)
+
+    async with create_task_group() as tasks:
+        tasks.start_soon(deployed.of_server, "fetch")
+        await held.asked(1)
+        tasks.start_soon(deployed.of_server, "time")
+        await held.next(2)
+        await held.next(2)
 
 
 async def test_a_kubeconfig_that_is_not_there_is_told(tmp_path: Path):

@@ -109,6 +109,16 @@ async def test_addresses_are_not_logged(
     assert "s3cret" not in caplog.text + repr([vars(record) for record in caplog.records])
 
 
+async def test_what_helped_is_not_told(
+    web: HostileServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A question that was answered the second time concerns nobody."""
+    web.misbehave(in_turn(answers(503), answers(200)))
+    await get(web.url())
+    assert len(web.requests) == 2
+    assert not caplog.records
+
+
 async def test_conditional_get(web: HostileServer) -> None:
     """With what an earlier answer was called, 304 is an answer."""
     web.misbehave(answers(304))

@@ -24,6 +24,9 @@ from tests.harness.sync_world import MAIN, HeldSource, loaded_world, synced_sour
 
 OTHER = SourceName("other")
 FULL = StorageUnavailableError("the disk is full")
+FAILED = SyncOutcome(
+    source=MAIN, position=1, failed=SyncFailed(stage=SyncStage.FETCH, reason="gone")
+)
 
 
 @attrs.define
@@ -97,22 +100,36 @@ class WatchedSource:
 
 @attrs.define
 class World:
-    """A scheduler at work. `naps` are the sleeps of sources; each lasts until it is let go."""
+    """A scheduler at work. `naps` are the sleeps of sources; each lasts until it is let go.
+
+    `pauses` are those of a second, which come behind each sync, and between looks at the log.
+    """
 
     scheduler: Scheduler
     syncs: HeldSyncs
     naps: list[float]
     nap_over: list[anyio.Event]
+    pauses: list[anyio.Event]
+
+    async def pass_a_second(self) -> None:
+        """Let all pauses that have begun be over."""
+        await settled()
+        while self.pauses:
+            self.pauses.pop().set()
+        await settled()
 
 
 @asynccontextmanager
 async def at_work(*sources: SyncedSource) -> AsyncIterator[World]:
     """A scheduler that syncs *sources*."""
-    syncs, naps, overs = HeldSyncs(), list[float](), list[anyio.Event]()
+    syncs, naps = HeldSyncs(), list[float]()
+    overs, pauses = list[anyio.Event](), list[anyio.Event]()
 
     async def sleep(seconds: float) -> None:
         over = anyio.Event()
-        if seconds != 1.0:  # to follow the log
+        if seconds == 1.0:
+            pauses.append(over)
+        else:
             naps.append(seconds)
             overs.append(over)
         await over.wait()
@@ -121,7 +138,7 @@ async def at_work(*sources: SyncedSource) -> AsyncIterator[World]:
     scheduler = Scheduler(syncs, (await loaded_world()).projector, pace)
     async with anyio.create_task_group() as tasks:
         await tasks.start(scheduler.run, sources)
-        yield World(scheduler, syncs, naps, overs)
+        yield World(scheduler, syncs, naps, overs, pauses)
         tasks.cancel_scope.cancel()
 
 
@@ -226,14 +243,11 @@ async def test_what_cannot_be_recorded_is_told_to_all_who_asked() -> None:
 
 async def test_a_failed_sync_is_an_outcome() -> None:
     """Whoever asked hears how it failed."""
-    failed = SyncOutcome(
-        source=MAIN, position=1, failed=SyncFailed(stage=SyncStage.FETCH, reason="gone")
-    )
     async with at_work(source()) as world, anyio.create_task_group() as tasks:
         asking = Asking(world.scheduler, tasks)
         (await world.syncs.next(1)).end(completed(1))
-        (await world.syncs.next(2)).end(failed)
-        await until(lambda: asking.got == failed)
+        (await world.syncs.next(2)).end(FAILED)
+        await until(lambda: asking.got == FAILED)
 
 
 async def test_an_unknown_source_is_told() -> None:
@@ -362,11 +376,58 @@ async def test_a_burst_of_changes_makes_one_further_sync() -> None:
             port.send.send_nowait(None)
         await settled()
         first.end(completed(1))
+        await world.pass_a_second()
         (await world.syncs.next(2)).end(completed(2))
-        await settled()
+        await world.pass_a_second()
         assert len(world.syncs.begun) == 2
+
+
+async def test_a_change_in_quiet_times_is_synced_at_once() -> None:
+    """However long the interval, and also while a source is left alone after a failure."""
+    port = WatchedSource()
+    async with at_work(source(port=port)) as world:
+        for number, end in enumerate([completed(1), FAILED], 1):
+            (await world.syncs.next(number)).end(end)
+            await world.pass_a_second()
+            assert len(world.syncs.begun) == number
+            port.send.send_nowait(None)
+            await world.syncs.next(number + 1)
+
+
+@pytest.mark.parametrize("end", [completed(1), FAILED], ids=["completed", "failed"])
+async def test_changes_without_end_make_one_sync_a_second(end: SyncOutcome) -> None:
+    """However a sync ends, the next begins a second later: each leaves events in the log."""
+    port = WatchedSource()
+    async with at_work(source(port=port)) as world:
+        for number in range(1, 6):
+            sync = await world.syncs.next(number)
+            await until(lambda: port.send)
+            port.send.send_nowait(None)
+            await settled()
+            sync.end(end)
+            for _ in range(3):
+                await settled()
+                port.send.send_nowait(None)
+            await settled()
+            assert len(world.syncs.begun) == number
+            await world.pass_a_second()
+
+
+async def test_who_asks_need_not_wait_behind_a_change() -> None:
+    """The pause is for changes alone; the sync that was asked for is also for them."""
+    port = WatchedSource()
+    async with at_work(source(port=port)) as world, anyio.create_task_group() as tasks:
+        first = await world.syncs.next(1)
+        await until(lambda: port.send)
         port.send.send_nowait(None)
-        await world.syncs.next(3)
+        await settled()
+        first.end(completed(1))
+        await settled()
+        asking = Asking(world.scheduler, tasks)
+        (await world.syncs.next(2)).end(completed(2))
+        await until(lambda: asking.got == completed(2))
+        await world.pass_a_second()
+        assert len(world.syncs.begun) == 2
 
 
 async def test_a_watch_that_breaks_begins_anew(caplog: pytest.LogCaptureFixture) -> None:

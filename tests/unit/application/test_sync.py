@@ -467,6 +467,7 @@ async def test_a_payload_that_is_no_registry_fails_at_parse(payload: bytes) -> N
     outcome = await world.syncer.sync(synced_source(port))
     assert outcome.failed
     assert outcome.failed.stage is SyncStage.PARSE
+    assert outcome.failed.reason.startswith("a test: expected ")
     assert [event.event for event in await world.events(after=first.position)] == [outcome.failed]
     assert await world.offered() == {"aa@1.0.0"}
 
