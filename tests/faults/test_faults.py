@@ -92,7 +92,7 @@ async def scene_of(fault: Fault, kind: str, folder: Path) -> AsyncIterator[Scene
                 world=await loaded_world(),
                 place=place,
                 server=hostile,
-                main=synced_source(place.open()),
+                main=synced_source(place.open(), location=place.where),
                 beside=HeldSource(server("beside")),
             )
             await scene.world.configure({"main": [MAIN], "healthy": [HEALTHY]})
@@ -157,7 +157,7 @@ async def assert_told(scene: Scene, fault: Fault, told: str) -> None:
         assert last.stage is fault.stage
         assert (status.phase, status.message) == (SyncPhase.FAILED, last.reason)
         said = last.reason
-        assert fault.stage is not SyncStage.FETCH or scene.place.where in said
+        assert fault.stage is SyncStage.GUARD or scene.place.where in said
     assert re.search(told, said), said
 
 

@@ -155,7 +155,7 @@ FAULTS = [
         told={
             **_all("Retry-After: 600: too many requests: let `interval` be longer", _HTTP),
             _GIT: "status code: 429",
-            _CONFIGMAP: "answered 429: it has too much to do. Sync less often",
+            _CONFIGMAP: "answered 429: it has too much to do. Ask again later",
         },
     ),
     Fault(
