@@ -4,15 +4,16 @@ Nothing here imports libgit2: a process that syncs no repository does not load i
 """
 
 import re
-from functools import partial
+from collections.abc import AsyncGenerator
+from datetime import datetime
 from pathlib import Path
 
 import attrs
-from anyio import CapacityLimiter, to_thread
+from anyio import fail_after
 
 from adapters.sources.source_type import SourceType
 from domain.errors import SourceUnreachableError
-from domain.ports.source import FetchResult, Unchanged
+from domain.ports.source import Fetched, FetchResult, Unchanged
 
 MAX_BYTES = 100 * 1024 * 1024
 _SCHEMES = ("https", "http", "ssh", "file")
@@ -50,6 +51,11 @@ def _check_commit(_settings: object, _attribute: object, value: str | None) -> N
         )
 
 
+def _check_timeout(_settings: object, _attribute: object, value: float) -> None:
+    if value <= 0:
+        raise ValueError("expected a duration above 0s")
+
+
 def _is_http(repository: str) -> bool:
     return repository.startswith(("https://", "http://"))
 
@@ -61,7 +67,7 @@ class GitSettings:
     Without any of the three, the repository's own default branch is followed. `token_file`
     holds a token, sent as the password of `token_user`; `ssh_key_file` a private key without
     passphrase. Both are read again at every fetch. `max_repository_mib` limits what one fetch
-    may receive.
+    may receive, and `timeout_seconds` how long it may take, with all its attempts.
     """
 
     repository: str = attrs.field(validator=_check_repository, metadata={"path": "or URL"})
@@ -73,6 +79,7 @@ class GitSettings:
     token_user: str = "x-access-token"  # noqa: S105 - a user name
     ssh_key_file: str | None = attrs.field(default=None, metadata={"path": True})
     max_repository_mib: int = attrs.field(default=500, validator=attrs.validators.ge(1))
+    timeout_seconds: float = attrs.field(default=300.0, validator=_check_timeout)
 
     def __attrs_post_init__(self) -> None:
         if sum(ref is not None for ref in (self.branch, self.tag, self.commit)) > 1:
@@ -95,21 +102,29 @@ class GitSettings:
 
 
 @attrs.frozen(kw_only=True)
+class Found:
+    """A commit, and the content of the file in it."""
+
+    commit: str
+    content: bytes
+    effective_at: datetime | None
+    notes: tuple[str, ...]
+
+
+@attrs.frozen(kw_only=True)
 class GitSource:
     """Reads one file of one commit. Its revision is the commit id that the ref resolves to.
 
-    `attempts` and `first_wait_seconds` are for a remote that does not answer.
+    `attempts` and `first_wait_seconds` are for a remote that does not answer, and after
+    `stall_seconds` without a byte it does not.
     """
 
     settings: GitSettings
     cache_dir: Path
     attempts: int = 3
     first_wait_seconds: float = 0.5
+    stall_seconds: float = 20.0
     max_bytes: int = MAX_BYTES
-    # Threads of its own: the shared ones are few, and a server may hold one for a minute.
-    _threads: CapacityLimiter = attrs.field(
-        factory=partial(CapacityLimiter, 1), init=False, eq=False, repr=False
-    )
 
     async def fetch(self, known_revision: str | None) -> FetchResult:
         """Ask the remote for the ref, and fetch its commit unless it is the known one.
@@ -119,21 +134,38 @@ class GitSource:
         """
         if known_revision is not None and known_revision == self.settings.commit:
             return Unchanged()
+        try:
+            with fail_after(self.settings.timeout_seconds):
+                found = await self._read(known_revision)
+        except TimeoutError as error:
+            raise SourceUnreachableError(
+                f"{self.settings.repository} was not read within {self.settings.timeout_seconds:g}"
+                " seconds: check the server, or raise `timeout`"
+            ) from error
+        if found is None:
+            return Unchanged()
+        return Fetched(
+            revision=lambda: found.commit,
+            payloads=_only(found.content),
+            effective_at=found.effective_at,
+            notes=found.notes,
+        )
+
+    async def _read(self, known_revision: str | None) -> Found | None:
         import stamina
+
+        from adapters.sources.git_process import read_apart
 
         caller = stamina.AsyncRetryingCaller(
             attempts=1 if self.settings.is_local else self.attempts,
             wait_initial=self.first_wait_seconds,
             wait_jitter=self.first_wait_seconds,
         )
-        # Each attempt in a thread of its own: a server that stops waits for one, not for all.
-        attempt = partial(to_thread.run_sync, limiter=self._threads)
-        return await caller(SourceUnreachableError, attempt, self._read, known_revision)
+        return await caller(SourceUnreachableError, read_apart, self, known_revision)
 
-    def _read(self, known_revision: str | None) -> FetchResult:
-        from adapters.sources.git_cache import read_registry
 
-        return read_registry(self, known_revision)
+async def _only(content: bytes) -> AsyncGenerator[bytes, None]:
+    yield content
 
 
 def _open(settings: GitSettings, cache_dir: Path) -> GitSource:

@@ -4,16 +4,15 @@ import fcntl
 import hashlib
 import re
 import shutil
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from traceback import clear_frames
 
 import pygit2
 from pygit2.enums import FileMode, RepositoryOpenFlag
 
-from adapters.sources.git import GitSettings, GitSource
+from adapters.sources.git import Found, GitSettings, GitSource
 from adapters.sources.git_refs import Target, choose_target, nearest
 from adapters.sources.git_remote import GitRemote, source_error
 from domain.errors import (
@@ -22,29 +21,19 @@ from domain.errors import (
     SourceLimitError,
     SourceUnreachableError,
 )
-from domain.ports.source import Fetched, FetchResult, Unchanged
 
 _MAX_PACKS = 100
 _REFUSED = {FileMode.LINK: "a symbolic link", FileMode.COMMIT: "a submodule"}
 
 
-def read_registry(source: GitSource, known_revision: str | None) -> FetchResult:
+def read_registry(source: GitSource, known_revision: str | None) -> Found | None:
     """Read the configured file, using and filling the cache of its repository.
+
+    None stands for a repository that is at the known revision.
 
     Raises:
         SourceError: the repository, the ref or the path cannot be read.
     """
-    try:
-        return _read_in_turn(source, known_revision)
-    except BaseException as error:
-        # Frames hold the connection: it would be closed where the error is dropped, which is on
-        # the event loop.
-        for raised in (error, error.__cause__):
-            clear_frames(raised.__traceback__ if raised else None)
-        raise
-
-
-def _read_in_turn(source: GitSource, known_revision: str | None) -> FetchResult:
     digest = hashlib.sha256(source.settings.repository.encode()).hexdigest()
     directory = source.cache_dir / f"git-{digest[:16]}"
     try:
@@ -66,7 +55,9 @@ def _exclusive(lock: Path) -> Iterator[None]:
         yield
 
 
-def _read_or_rebuild(source: GitSource, directory: Path, known_revision: str | None) -> FetchResult:
+def _read_or_rebuild(
+    source: GitSource, directory: Path, known_revision: str | None
+) -> Found | None:
     try:
         with _opened(directory) as repo:
             return _read(source, repo, known_revision)
@@ -107,10 +98,10 @@ def _tidy(directory: Path) -> None:
         shutil.rmtree(directory)
 
 
-def _read(source: GitSource, repo: pygit2.Repository, known_revision: str | None) -> FetchResult:
+def _read(source: GitSource, repo: pygit2.Repository, known_revision: str | None) -> Found | None:
     target = _fetch_target(repo, source.settings, known_revision)
     if target.commit == known_revision:
-        return Unchanged()
+        return None
     commit = _commit(repo, source.settings, target)
     blob = _find(commit, source.settings, target)
     _, size = repo.odb.read_header(blob.id)
@@ -119,9 +110,9 @@ def _read(source: GitSource, repo: pygit2.Repository, known_revision: str | None
             f"{_place(source.settings, target)} is larger than {source.max_bytes} bytes: split it"
             " into several sources, or check that `path` names a registry file"
         )
-    return Fetched(
-        revision=lambda: target.commit,
-        payloads=_only(blob.data),
+    return Found(
+        commit=target.commit,
+        content=blob.data,
         effective_at=_committed_at(commit),
         notes=_notes(repo, source.settings, target, known_revision),
     )
@@ -218,7 +209,3 @@ def _notes(
 def _is_rewritten(repo: pygit2.Repository, new: str, old: str) -> bool:
     # A shallow history ends before it shows what came before.
     return not repo.is_shallow and old in repo and not repo.descendant_of(new, old)
-
-
-async def _only(content: bytes) -> AsyncGenerator[bytes, None]:
-    yield content

@@ -9,7 +9,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pygit2
-from anyio import from_thread
 from pygit2.enums import CredentialType
 
 from adapters.sources.git import GitSettings
@@ -21,9 +20,6 @@ from domain.errors import (
     SourceLimitError,
     SourceUnreachableError,
 )
-
-pygit2.settings.server_connect_timeout = 10_000
-pygit2.settings.server_timeout = 20_000  # milliseconds; a server has 30 seconds to stop in
 
 _UNSHALLOW = 2**31 - 1
 _MEANINGS: tuple[tuple[str, type[SourceError], str], ...] = (
@@ -56,6 +52,11 @@ _MEANINGS: tuple[tuple[str, type[SourceError], str], ...] = (
         "authenticat|status code: (40[1347]|410)",
         SourceAccessError,
         "Check the address; a private repository needs tokenFile (https) or sshKeyFile (ssh)",
+    ),
+    (
+        "[Oo]ut of memory",
+        SourceLimitError,
+        "It has more refs or objects than fit into memory: move the registry file elsewhere",
     ),
     (
         "could not find repository|content-type|status code: (3|4(?!08|29))",
@@ -166,8 +167,7 @@ class RemoteCallbacks(pygit2.RemoteCallbacks):
         return own
 
     def transfer_progress(self, stats: pygit2.remotes.TransferProgress) -> None:
-        """Stop when the sync was cancelled, or when too much has been received."""
-        from_thread.check_cancelled()
+        """Stop when too much has been received."""
         limit = self._settings.max_repository_mib
         if stats.received_bytes > limit * 1024 * 1024:
             raise SourceLimitError(

@@ -1,0 +1,56 @@
+"""The process that reads a repository: a question comes in, a reply goes out."""
+
+import math
+import resource
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+import pygit2
+
+from adapters.sources.git import GitSource
+from adapters.sources.git_cache import read_registry
+from adapters.sources.git_process import Question, Reply
+from domain.errors import SourceError
+
+_MIB = 1024 * 1024
+_BASE_MIB = 2048  # what libgit2 needs beside the objects that it maps
+_CONNECT_SECONDS = 10
+_SPARE_SECONDS = 5
+
+
+def main() -> None:
+    """Answer the question on standard input."""
+    question = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Question)
+    _limit(question)
+    sys.stdout.buffer.write(msgspec.msgpack.encode(_reply(question)))
+
+
+def _reply(question: Question) -> Reply:
+    source = GitSource(
+        settings=question.settings,
+        cache_dir=Path(question.cache_dir),
+        max_bytes=question.max_bytes,
+    )
+    try:
+        return Reply(found=read_registry(source, question.known_revision))
+    except SourceError as error:
+        message = str(error).encode(errors="replace").decode()  # a path may be no Unicode
+        return Reply(error=type(error).__name__, message=message)
+
+
+def _limit(question: Question) -> None:
+    """Let this process neither wait, nor grow, nor live for ever, should its parent be gone."""
+    pygit2.settings.server_connect_timeout = _CONNECT_SECONDS * 1000
+    pygit2.settings.server_timeout = round(question.stall_seconds * 1000)
+    signal.alarm(math.ceil(question.settings.timeout_seconds) + _SPARE_SECONDS)
+    most = (_BASE_MIB + question.settings.max_repository_mib) * _MIB
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    with suppress(ValueError, OSError):  # not every system knows this limit, or allows it
+        resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+
+
+if __name__ == "__main__":
+    main()
