@@ -16,7 +16,7 @@ from adapters.sources.git_process import Question, Reply
 from domain.errors import SourceError
 
 _MIB = 1024 * 1024
-_BASE_MIB = 2048  # what libgit2 needs beside the objects that it maps
+_BASE_MIB = 1024  # what libgit2 needs beside the objects that it maps
 _CONNECT_SECONDS = 10
 _SPARE_SECONDS = 5
 

@@ -13,6 +13,7 @@ import attrs
 import pytest
 
 from adapters.sources.git import GitSettings
+from adapters.sources.git_process import MOST_AT_ONCE
 from application.event_log import sync_stream
 from application.sync import SyncedSource, SyncOutcome
 from domain.events import SyncCompleted, SyncFailed, SyncStage
@@ -169,7 +170,7 @@ def assert_kept_secret(scene: Scene) -> None:
 
 async def test_many_that_hang_delay_nobody(tmp_path: Path) -> None:
     """However many sources wait for their servers at once, others are synced meanwhile."""
-    names = [SourceName(f"git-{number}") for number in range(50)]
+    names = [SourceName(f"git-{number}") for number in range(MOST_AT_ONCE + 4)]
     world = await loaded_world()
     await world.configure({"main": [*names, HEALTHY]})
     ended: list[SourceName] = []
@@ -186,7 +187,7 @@ async def test_many_that_hang_delay_nobody(tmp_path: Path) -> None:
             for name in names:
                 there = attrs.evolve(place.open().settings, repository=hostile.url(f"/{name}"))
                 tasks.start_soon(run, name, attrs.evolve(place.open(), settings=there, attempts=1))
-            await hostile.until_asked(len(names))
+            await hostile.until_asked(MOST_AT_ONCE)
             tasks.start_soon(run, HEALTHY, file.open())
     assert ended[0] == HEALTHY
     assert len(ended) == len(names) + 1

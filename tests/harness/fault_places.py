@@ -11,12 +11,12 @@ from typing import Any, Protocol, TypeAlias
 
 import attrs
 import httpx
+import pytest
 
 from adapters.sources.api import API, ApiSettings
 from adapters.sources.configmap import CONFIGMAP, ConfigMapSettings
 from adapters.sources.file import FILE, MAX_BYTES, FileSettings
 from adapters.sources.git import GIT, GitSettings
-from adapters.sources.git_remote import pygit2  # with the settings that it begins with
 from domain.entry import OFFICIAL_META
 from domain.ports.source import SourcePort
 from domain.timestamps import from_rfc_3339, to_rfc_3339
@@ -168,10 +168,17 @@ class GitPlace:
 
     def open(self) -> SourcePort:
         settings = GitSettings(
-            repository=self.where, token_file=self._setting.token_file(), max_repository_mib=1
+            repository=self.where,
+            token_file=self._setting.token_file(),
+            max_repository_mib=1,
+            timeout_seconds=10 * self._setting.timeout_seconds,
         )
-        opened = GIT.open(settings, self._setting.folder / "cache")
-        return attrs.evolve(opened, first_wait_seconds=0, max_bytes=self.large - 1)
+        return attrs.evolve(
+            GIT.open(settings, self._setting.folder / "cache"),
+            first_wait_seconds=0,
+            stall_seconds=self._setting.timeout_seconds,
+            max_bytes=self.large - 1,
+        )
 
     async def _answer(self, request: Request) -> Answer:
         kept = {name: value for name, value in request.headers.items() if name != "host"}
@@ -373,16 +380,14 @@ async def file_place(setting: Setting) -> AsyncIterator[FilePlace]:
 
 @asynccontextmanager
 async def git_place(setting: Setting) -> AsyncIterator[GitPlace]:
-    """A repository, while libgit2 has the settings of the place."""
-    before = pygit2.settings.server_timeout
-    pygit2.settings.server_timeout = int(setting.timeout_seconds * 1000)
-    if setting.authority:  # libgit2 only ever trusts more
-        pygit2.settings.ssl_cert_file = str(setting.authority)
-    (setting.folder / "root").mkdir()
-    with serve_git(setting.folder / "root") as git:
-        async with httpx.AsyncClient(base_url=git.url("")) as client:
-            yield GitPlace(setting, client)
-    pygit2.settings.server_timeout = before
+    """A repository, which libgit2 reads with the authority of the place."""
+    with pytest.MonkeyPatch.context() as variables:
+        if setting.authority:
+            variables.setenv("SSL_CERT_FILE", str(setting.authority))
+        (setting.folder / "root").mkdir()
+        with serve_git(setting.folder / "root") as git:
+            async with httpx.AsyncClient(base_url=git.url("")) as client:
+                yield GitPlace(setting, client)
 
 
 PLACES: dict[str, Callable[[Setting], AbstractAsyncContextManager[Place]]] = {

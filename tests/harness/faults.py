@@ -16,6 +16,8 @@ from tests.harness.hostile_server import (
 from tests.harness.strikes import (
     MIB,
     OTHER_HOST,
+    REFS_TYPE,
+    Refs,
     Strike,
     bomb,
     forget_name,
@@ -119,6 +121,13 @@ FAULTS = [
             **_all("did not answer to the end within .*sync again, or raise `timeout`", _HTTP),
             _CONFIGMAP: "did not answer in time. Check that it runs",
         },
+        hangs=True,
+    ),
+    Fault(
+        row="slow drip",
+        variant="refs",
+        strike=misbehaves(streams(Refs(drips=True), pause_seconds=0.02, Content_Type=REFS_TYPE)),
+        told={_GIT: "was not read within .* raise `timeout`"},
         hangs=True,
     ),
     Fault(
@@ -280,6 +289,14 @@ FAULTS = [
         variant="pages without end",
         strike=never_end,
         told=_all("10th page in a row without a server: its paging is broken", (_API, _UPDATES)),
+    ),
+    Fault(
+        row="a page that never ends",
+        variant="refs without end",
+        strike=misbehaves(streams(Refs(), Content_Type=REFS_TYPE)),
+        told={_GIT: "was not read within .* raise `timeout`"},
+        hangs=True,
+        peak_mib=240,
     ),
     Fault(
         row="a cursor that repeats",

@@ -12,6 +12,7 @@ def git_source(
     *,
     attempts: int = 1,
     max_bytes: int = MAX_BYTES,
+    stall_seconds: float = 20.0,
     **settings: object,
 ) -> GitSource:
     """A source of *repository* that does not wait between its attempts."""
@@ -21,6 +22,7 @@ def git_source(
         attempts=attempts,
         first_wait_seconds=0,
         max_bytes=max_bytes,
+        stall_seconds=stall_seconds,
     )
 
 

@@ -1,11 +1,14 @@
 """How places and their servers go wrong."""
 
 import gzip
+import itertools
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any, TypeAlias
 from unittest.mock import patch
+
+import attrs
 
 from tests.harness.fault_places import (
     FilePlace,
@@ -140,3 +143,23 @@ def never_end(place: OfficialApiPlace, server: HostileServer) -> None:
 def bomb() -> bytes:
     """101 MiB of white space in 100 KB."""
     return gzip.compress(b" " * 101 * MIB, 1)
+
+
+REFS_TYPE = "application/x-git-upload-pack-advertisement"
+
+
+@attrs.frozen
+class Refs:
+    """What a Git server says before it is asked for anything: its refs, and ever more of them."""
+
+    drips: bool = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        for chunk in self._chunks():
+            yield from (bytes([byte]) for byte in chunk) if self.drips else [chunk]
+
+    def _chunks(self) -> Iterator[bytes]:
+        yield b"001e# service=git-upload-pack\n0000"
+        for number in itertools.count():
+            lines = [b"%040x refs/heads/x%d-%d\n" % (1, number, each) for each in range(1000)]
+            yield b"".join(b"%04x%b" % (len(line) + 4, line) for line in lines)

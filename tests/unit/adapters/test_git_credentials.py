@@ -1,6 +1,5 @@
 """Who is trusted with a Git source's token or key, and who is not."""
 
-import gc
 import logging
 import shutil
 import ssl
@@ -8,7 +7,6 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import pygit2
 import pytest
 
 from adapters.sources.git import GitSettings
@@ -195,17 +193,6 @@ async def test_token_is_in_no_message(
         told.append(repr(raised.value))
     assert len(set(told)) == 3
     assert TOKEN not in caplog.text + "".join(told)
-
-
-async def test_failed_fetch_keeps_no_connection(private: GitHttpServer, cache: Path) -> None:
-    """An error that is kept, say in a status, does not keep what it happened to."""
-    gc.collect()
-    gc.disable()
-    with pytest.raises(SourceAccessError):
-        await fetch(git_source(private.url(REPOSITORY), cache))
-    kept = [each for each in gc.get_objects() if isinstance(each, pygit2.Remote)]
-    gc.enable()
-    assert kept == []
 
 
 @pytest.fixture

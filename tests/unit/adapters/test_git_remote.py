@@ -1,12 +1,13 @@
 """Git over HTTP: what is asked for, and what goes wrong on the way."""
 
 import json
-from collections.abc import Iterator
+import os
+import signal
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
 
 import anyio
-import pygit2
 import pytest
 
 from domain.errors import (
@@ -222,30 +223,51 @@ async def test_host_that_does_not_exist(cache: Path) -> None:
             await fetch(git_source(repository, cache))
 
 
-@pytest.fixture
-def impatient() -> Iterator[None]:
-    """A tenth of a second in place of half a minute."""
-    before = pygit2.settings.server_timeout
-    pygit2.settings.server_timeout = 100
-    yield
-    pygit2.settings.server_timeout = before
-
-
-@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("silent", ["GET", "POST"])
 async def test_server_that_never_answers(server: GitHttpServer, cache: Path, silent: str) -> None:
     """A server that takes a request and says nothing is given up."""
     released = Event()
     server.intercept = lambda request: request.method == silent and released.wait() and None
     with pytest.raises(SourceUnreachableError, match="timed out"):
-        await fetch(git_source(server.url(REPOSITORY), cache))
+        await fetch(git_source(server.url(REPOSITORY), cache, stall_seconds=0.1))
     released.set()
 
 
-def test_limits_of_patience() -> None:
-    """A server has ten seconds to take a connection and twenty for every answer."""
-    assert pygit2.settings.server_connect_timeout == 10_000
-    assert pygit2.settings.server_timeout == 20_000
+async def test_time_is_limited_as_a_whole(server: GitHttpServer, cache: Path) -> None:
+    """However often it is tried, at the end of its time a fetch is over, and nothing goes on."""
+    released = Event()
+    server.intercept = lambda _request: released.wait() and None
+    source = git_source(
+        server.url(REPOSITORY), cache, attempts=9, stall_seconds=0.1, timeout_seconds=0.5
+    )
+    with pytest.raises(SourceUnreachableError, match=r"within 0\.5 seconds.*`timeout`"):
+        await fetch(source)
+    released.set()
+
+
+def workers() -> list[int]:
+    """The processes that read repositories for this one."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it may end while it is looked at
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent == os.getpid() and b"git_worker" in (folder / "cmdline").read_bytes():
+                found.append(int(folder.name))
+    return found
+
+
+async def test_process_that_dies(server: GitHttpServer, cache: Path) -> None:
+    """What kills libgit2 kills the process that reads, and is told as an error of the source."""
+
+    def intercept(_request: GitRequest) -> None:
+        for worker in workers():
+            os.kill(worker, signal.SIGKILL)
+
+    server.intercept = intercept
+    with pytest.raises(SourceUnreachableError, match=r"ended with -9.*git fsck"):
+        await fetch(git_source(server.url(REPOSITORY), cache))
+    server.intercept = lambda _request: None
+    assert await content(git_source(server.url(REPOSITORY), cache))
 
 
 async def test_repository_over_the_limit(
@@ -288,5 +310,6 @@ async def test_cancelled_fetch_stops(server: GitHttpServer, cache: Path) -> None
         tasks.start_soon(fetch, git_source(server.url(REPOSITORY), cache))
         await anyio.to_thread.run_sync(asked.wait)
         tasks.cancel_scope.cancel()
-        answer.set()
-    assert cached(cache, "objects/pack/*") == []
+    answer.set()
+    assert workers() == []
+    assert cached(cache, "objects/pack/*.pack") == []
