@@ -6,7 +6,7 @@ import json
 import logging
 import random
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
+_MAX_EVENT_BYTES = 4 * 1024 * 1024
 _LABEL = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 
 
@@ -153,8 +154,9 @@ class ConfigMapSource:
             await connect(self.settings.access) as client,
             ask(client, asked, query, accept=_METADATA, timeout=limits) as answer,
         ):
-            while line := await answer.content.readline():
-                revision = _revision_told(json.loads(line), _place(asked, client))
+            place = _place(asked, client)
+            async for line in _lines(answer.content.iter_any(), place):
+                revision = _revision_told(json.loads(line), place)
                 if revision is not None:
                     yield revision
 
@@ -170,6 +172,17 @@ class ConfigMapSource:
 
 def _place(asked: Asked, client: "ApiClient") -> str:
     return f"{asked.target}: {client.configuration.host}"
+
+
+async def _lines(chunks: AsyncIterator[bytes], place: str) -> AsyncGenerator[bytes, None]:
+    """Lines, longer than aiohttp reads them: `kubectl apply` notes 256 KB in an annotation."""
+    rest = b""
+    async for chunk in chunks:
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            yield line
+        if len(rest) > _MAX_EVENT_BYTES:
+            raise SourceContentError(f"{place} answered with what is no event of a watch")
 
 
 def _revision_of(config_map: Any, place: str) -> str:

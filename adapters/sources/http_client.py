@@ -33,6 +33,7 @@ from domain.errors import SourceAccessError, SourceContentError, SourceUnreachab
 MAX_BYTES = 100 * 1024 * 1024
 JSON = "application/json, */*;q=0.5"
 
+_USER_AGENT = f"annals-registry/{version('annals-registry')}"
 _CONNECT_SECONDS = 10.0
 _MOST_REDIRECTS = 5
 _MOST_TOKEN_BYTES = 64 * 1024
@@ -242,7 +243,7 @@ def require_json(answer: Answer) -> None:
 
 def _own_headers(accept: str) -> dict[str, str]:
     return {
-        "User-Agent": f"annals-registry/{version('annals-registry')}",
+        "User-Agent": _USER_AGENT,
         "Accept": accept,
         "Accept-Encoding": "gzip",
     }

@@ -12,7 +12,7 @@ from aiohttp import web
 from anyio import fail_after
 from anyio.lowlevel import checkpoint
 
-from adapters.sources.configmap import CONFIGMAP, ConfigMapSettings, ConfigMapSource
+from adapters.sources.configmap import CONFIGMAP, ConfigMapSettings, ConfigMapSource, _lines
 from adapters.sources.formats import DetectedFormat
 from domain.errors import (
     SourceAccessError,
@@ -253,6 +253,28 @@ async def test_change_is_told(cluster: KubernetesServer, source: ConfigMapSource
         await anext(changes)
     assert cluster.watched == 1
     assert cluster.requests[0].query["fieldSelector"] == "metadata.name=registry"
+
+
+async def test_change_of_a_large_object_is_told(
+    cluster: KubernetesServer, source: ConfigMapSource
+) -> None:
+    """An event may have all of the object, or what `kubectl apply` has noted of it."""
+    async with watching(source) as changes:
+        for content in ("1" * 900_000, "2" * 900_000):
+            cluster.write("registry", data={"registry.json": content})
+            await anext(changes)
+    assert cluster.watched == 1
+
+
+async def test_event_without_end_is_none() -> None:
+    """A server that sends one line for ever is given up."""
+
+    async def chunks() -> AsyncIterator[bytes]:
+        while True:
+            yield b" " * 2**20
+
+    with pytest.raises(SourceContentError, match="what is no event of a watch"):
+        _ = [line async for line in _lines(chunks(), "here")]
 
 
 EXPIRED = {"type": "ERROR", "object": status_object(410, "too old resource version")}
