@@ -168,6 +168,7 @@ async def test_nothing_is_nothing_packed_too(web: HostileServer) -> None:
 @pytest.mark.parametrize(
     "body",
     [b"no gzip", gzip.compress(JSON)[:-3], gzip.compress(JSON) + b"rest", zlib.compress(b"")],
+    ids=["none", "cut off", "more behind it", "another kind"],
 )
 async def test_broken_gzip(web: HostileServer, body: bytes) -> None:
     """What cannot be unpacked may have been damaged on its way, and is asked for again."""
