@@ -36,6 +36,7 @@ JSON = "application/json, */*;q=0.5"
 _USER_AGENT = f"annals-registry/{version('annals-registry')}"
 _CONNECT_SECONDS = 10.0
 _MOST_REDIRECTS = 5
+_MOST_VALUES = 5_000_000
 _MOST_TOKEN_BYTES = 64 * 1024
 
 # It writes every address down, with what stands behind the question mark.
@@ -222,11 +223,17 @@ class _Question:
 def require_json(answer: Answer) -> None:
     """Refuse an answer that neither is called JSON nor looks like it, and every HTML page.
 
-    Servers of plain files call everything text/plain.
+    Servers of plain files call everything text/plain. JSON of so many values that reading them
+    would fill the memory is refused too.
 
     Raises:
         SourceContentError
     """
+    if sum(answer.body.count(mark) for mark in (b",", b"[", b"{")) > _MOST_VALUES:
+        raise SourceContentError(
+            f"{shown(answer.url)}: expected a registry, found JSON of more than {_MOST_VALUES}"
+            " values: check `url`"
+        )
     start = answer.body[:1000].lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
     media_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     if start == b"<":

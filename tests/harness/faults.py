@@ -61,6 +61,7 @@ class Fault:
 
 
 _HTML = b"<!DOCTYPE html><html><body><form action='/login'>Sign in</form></body></html>"
+_EMPTY = b'{"servers":[' + b"{}," * 2_500_000 + b'{}],"metadata":{}}'
 _DEEP = b"[" * 200_000
 _FILE, _URL, _GIT, _CONFIGMAP = "file", "file by URL", "git", "configmap"
 _API, _UPDATES, _TOOLHIVE = "api", "api (updates)", "api (ToolHive)"
@@ -329,6 +330,20 @@ FAULTS = [
         told=_all("nested too deeply"),
         stage=None,
         rejects=True,
+    ),
+    Fault(
+        row="millions of empty entries",
+        strike=rewritten(lambda _: _EMPTY),
+        told=_all("found JSON of more than 5000000 values", _WHOLE),
+        stage=SyncStage.PARSE,
+        peak_mib=240,
+    ),
+    Fault(
+        row="millions of empty entries",
+        variant="a page of them",
+        strike=rewritten(lambda _: _EMPTY),
+        told=_all("found JSON of more than 5000000 values: check `url`", _APIS),
+        peak_mib=240,
     ),
     Fault(
         row="NaN",
