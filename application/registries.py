@@ -56,5 +56,7 @@ class Registries:
             composed = await anyio.to_thread.run_sync(
                 registry_version, definition, live.catalogs, live.changed_position
             )
-            self._kept[definition.name] = composed
+            configured = live.definitions.registries
+            others = {name: old for name, old in self._kept.items() if name in configured}
+            self._kept = {**others, definition.name: composed}
             return composed

@@ -1,5 +1,8 @@
 """The registries as they are now."""
 
+import gc
+import weakref
+
 import anyio
 import anyio.lowlevel
 import pytest
@@ -48,6 +51,16 @@ async def test_many_who_ask_at_once_get_one() -> None:
             tasks.start_soon(ask)
     assert len(found) == 20
     assert all(version is found[0] for version in found)
+
+
+async def test_a_registry_that_was_retired_is_let_go() -> None:
+    """What is configured away does not stay in memory until the next start."""
+    world = await world_of("x", "y")
+    gone = weakref.ref((await world.registries.current("x")).definition)
+    await world.configure({"y": ["main"]})
+    await world.registries.current("y")
+    gc.collect()
+    assert gone() is None
 
 
 async def test_registries_are_kept_apart() -> None:
