@@ -4,22 +4,19 @@ On what a hostile server or a damaged repository holds, libgit2 may hang, grow o
 stops it from within.
 """
 
+import logging
 import os
 import sys
-from subprocess import DEVNULL
 
 import anyio
 import attrs
 import msgspec
-from anyio.lowlevel import RunVar
 
 from adapters.sources.git import Found, GitSettings, GitSource
 from domain import errors
 from domain.errors import SourceError, SourceUnreachableError
 
-MOST_AT_ONCE = 8  # each takes some 40 MB
-
-_limiter: RunVar[anyio.CapacityLimiter] = RunVar("git_processes")
+_log = logging.getLogger(__name__)
 
 
 @attrs.frozen(kw_only=True)
@@ -55,16 +52,19 @@ async def read_apart(source: GitSource, known_revision: str | None) -> Found | N
         stall_seconds=source.stall_seconds,
         known_revision=known_revision,
     )
-    async with _shared_limiter():
-        done = await anyio.run_process(
-            [sys.executable, "-P", "-m", "adapters.sources.git_worker"],
-            input=msgspec.msgpack.encode(question),
-            stderr=DEVNULL,
-            check=False,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            start_new_session=True,  # a Ctrl-C is for this process, which then ends that one
-        )
+    done = await anyio.run_process(
+        [sys.executable, "-P", "-m", "adapters.sources.git_worker"],
+        input=msgspec.msgpack.encode(question),
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        start_new_session=True,  # a Ctrl-C is for this process, which then ends that one
+    )
     if done.returncode:
+        _log.error(
+            "reading %s: %s",
+            source.settings.repository,
+            done.stderr.decode(errors="replace")[-2000:],
+        )
         raise SourceUnreachableError(
             f"{source.settings.repository}: the process that read it ended with"
             f" {done.returncode}, as it does when libgit2 crashes or has no memory left: check the"
@@ -78,12 +78,3 @@ def _found(reply: Reply) -> Found | None:
         return reply.found
     kind: type[SourceError] = getattr(errors, reply.error)
     raise kind(reply.message)
-
-
-def _shared_limiter() -> anyio.CapacityLimiter:
-    """One for all sources of an event loop."""
-    try:
-        return _limiter.get()
-    except LookupError:
-        _limiter.set(made := anyio.CapacityLimiter(MOST_AT_ONCE))
-        return made

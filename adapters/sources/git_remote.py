@@ -54,11 +54,6 @@ _MEANINGS: tuple[tuple[str, type[SourceError], str], ...] = (
         "Check the address; a private repository needs tokenFile (https) or sshKeyFile (ssh)",
     ),
     (
-        "[Oo]ut of memory",
-        SourceLimitError,
-        "It has more refs or objects than fit into memory: move the registry file elsewhere",
-    ),
-    (
         "could not find repository|content-type|status code: (3|4(?!08|29))",
         SourceContentError,
         "Let `repository` be the address that `git clone` takes",
@@ -71,10 +66,20 @@ _MEANINGS: tuple[tuple[str, type[SourceError], str], ...] = (
 def source_error(settings: GitSettings, error: pygit2.GitError) -> SourceError:
     """What libgit2's *error* means to an operator."""
     said = "".join(filter(str.isprintable, str(error)))[:300]
+    if re.search("[Oo]ut of memory|allocate memory", said):
+        return out_of_memory(settings)
     kind, advice = next(
         (kind, advice) for pattern, kind, advice in _MEANINGS if re.search(pattern, said)
     )
     return kind(f"{settings.repository}: {said}. {advice}")
+
+
+def out_of_memory(settings: GitSettings) -> SourceLimitError:
+    """What it means that no memory was left for the refs or the packs of a repository."""
+    return SourceLimitError(
+        f"{settings.repository} has more refs or objects than fit into memory: raise"
+        " maxRepositoryMiB, or move the registry file into a smaller repository"
+    )
 
 
 class GitRemote:

@@ -1,5 +1,6 @@
 """The process that reads a repository: a question comes in, a reply goes out."""
 
+import ctypes
 import math
 import resource
 import signal
@@ -13,12 +14,14 @@ import pygit2
 from adapters.sources.git import GitSource
 from adapters.sources.git_cache import read_registry
 from adapters.sources.git_process import Question, Reply
+from adapters.sources.git_remote import out_of_memory
 from domain.errors import SourceError
 
 _MIB = 1024 * 1024
 _BASE_MIB = 1024  # what libgit2 needs beside the objects that it maps
 _CONNECT_SECONDS = 10
 _SPARE_SECONDS = 5
+_PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
@@ -37,12 +40,22 @@ def _reply(question: Question) -> Reply:
     try:
         return Reply(found=read_registry(source, question.known_revision))
     except SourceError as error:
-        message = str(error).encode(errors="replace").decode()  # a path may be no Unicode
-        return Reply(error=type(error).__name__, message=message)
+        return _told(error)
+    except (MemoryError, ValueError) as error:
+        if not isinstance(error, MemoryError) and "allocate memory" not in str(error):
+            raise
+        return _told(out_of_memory(question.settings))
+
+
+def _told(error: SourceError) -> Reply:
+    message = str(error).encode(errors="replace").decode()  # a path may be no Unicode
+    return Reply(error=type(error).__name__, message=message)
 
 
 def _limit(question: Question) -> None:
-    """Let this process neither wait, nor grow, nor live for ever, should its parent be gone."""
+    """Let this process neither wait, nor grow, nor live for ever, nor without its parent."""
+    with suppress(OSError, AttributeError):  # Linux has it: see prctl(2)
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     pygit2.settings.server_connect_timeout = _CONNECT_SECONDS * 1000
     pygit2.settings.server_timeout = round(question.stall_seconds * 1000)
     signal.alarm(math.ceil(question.settings.timeout_seconds) + _SPARE_SECONDS)

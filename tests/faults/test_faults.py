@@ -13,7 +13,6 @@ import attrs
 import pytest
 
 from adapters.sources.git import GitSettings
-from adapters.sources.git_process import MOST_AT_ONCE
 from application.event_log import sync_stream
 from application.sync import SyncedSource, SyncOutcome
 from domain.events import SyncCompleted, SyncFailed, SyncStage
@@ -21,8 +20,10 @@ from domain.identifiers import SourceName
 from domain.ports.source import SourcePort
 from domain.ports.status import SyncPhase
 from tests.harness.certificates import make_certificate
-from tests.harness.fault_places import PLACES, FilePlace, Place, Setting
+from tests.harness.fault_places import PLACES, Place, Setting, registry_file
 from tests.harness.faults import FAULTS, Fault
+from tests.harness.git_repository import GitRepository
+from tests.harness.git_sources import git_source
 from tests.harness.hostile_server import HostileServer, hostile_server, says_nothing
 from tests.harness.strikes import MIB, OTHER_HOST, VICTIM, better, good
 from tests.harness.sync_world import (
@@ -170,7 +171,7 @@ def assert_kept_secret(scene: Scene) -> None:
 
 async def test_many_that_hang_delay_nobody(tmp_path: Path) -> None:
     """However many sources wait for their servers at once, others are synced meanwhile."""
-    names = [SourceName(f"git-{number}") for number in range(MOST_AT_ONCE + 4)]
+    names = [SourceName(f"git-{number}") for number in range(20)]
     world = await loaded_world()
     await world.configure({"main": [*names, HEALTHY]})
     ended: list[SourceName] = []
@@ -179,18 +180,20 @@ async def test_many_that_hang_delay_nobody(tmp_path: Path) -> None:
         ended.append((await world.syncer.sync(synced_source(port, name))).source)
 
     async with hostile_server() as hostile:
-        setting = Setting(folder=tmp_path, server=hostile, timeout_seconds=1.0)
+        setting = Setting(folder=tmp_path, server=hostile, timeout_seconds=PATIENT_SECONDS)
         async with PLACES["git"](setting) as place, anyio.create_task_group() as tasks:
             hostile.misbehave(says_nothing)
-            file = FilePlace(setting)
-            file.offer(good(file))
+            beside = GitRepository(tmp_path / "beside")
+            beside.commit({"registry.json": registry_file(good(place))})
+            healthy = git_source(beside.path, tmp_path / "cache")
             for name in names:
                 there = attrs.evolve(place.open().settings, repository=hostile.url(f"/{name}"))
                 tasks.start_soon(run, name, attrs.evolve(place.open(), settings=there, attempts=1))
-            await hostile.until_asked(MOST_AT_ONCE)
-            tasks.start_soon(run, HEALTHY, file.open())
-    assert ended[0] == HEALTHY
-    assert len(ended) == len(names) + 1
+            with anyio.fail_after(PATIENT_SECONDS / 2):
+                await hostile.until_asked(len(names))
+                await run(HEALTHY, healthy)
+            tasks.cancel_scope.cancel()
+    assert ended == [HEALTHY]
 
 
 CLOCKS = {"back": timedelta(days=-400), "ahead": timedelta(days=400)}

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 from contextlib import suppress
 from pathlib import Path
 from threading import Event
@@ -18,9 +19,11 @@ from domain.errors import (
     SourceUnreachableError,
 )
 from domain.ports.source import Unchanged
+from tests.harness.command_line import COMMAND, PATIENCE_SECONDS
 from tests.harness.git_http import GitAnswer, GitHttpServer, GitRequest
 from tests.harness.git_repository import GitRepository
 from tests.harness.git_sources import cached, content, fetch, git_source
+from tests.harness.server_process import until
 
 REPOSITORY = "catalog/.git"
 
@@ -245,13 +248,13 @@ async def test_time_is_limited_as_a_whole(server: GitHttpServer, cache: Path) ->
     released.set()
 
 
-def workers() -> list[int]:
-    """The processes that read repositories for this one."""
+def workers(of: int | None = None) -> list[int]:
+    """The processes that read repositories for this one, or for another."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # it may end while it is looked at
             parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            if parent == os.getpid() and b"git_worker" in (folder / "cmdline").read_bytes():
+            if parent == (of or os.getpid()) and b"git_worker" in (folder / "cmdline").read_bytes():
                 found.append(int(folder.name))
     return found
 
@@ -268,6 +271,29 @@ async def test_process_that_dies(server: GitHttpServer, cache: Path) -> None:
         await fetch(git_source(server.url(REPOSITORY), cache))
     server.intercept = lambda _request: None
     assert await content(git_source(server.url(REPOSITORY), cache))
+
+
+def test_process_ends_with_the_one_that_asked(server: GitHttpServer, tmp_path: Path) -> None:
+    """A server that is killed leaves nobody behind who holds the cache."""
+    asked, answer = Event(), Event()
+    server.intercept = lambda _request: asked.set() or (answer.wait() and None)
+    (tmp_path / "annals.yaml").write_text(
+        f"sources: [{{name: main, git: {{repository: '{server.url(REPOSITORY)}'}}}}]\n"
+    )
+    command = [COMMAND, "sync", "--config", "annals.yaml", "--data-dir", "data"]
+    with subprocess.Popen(command, cwd=tmp_path) as process:
+        assert asked.wait(PATIENCE_SECONDS)
+        (worker,) = workers(process.pid)
+        process.kill()
+    until(lambda: not is_alive(worker))
+    answer.set()
+
+
+def is_alive(process: int) -> bool:
+    """Whether a process is there, and is no zombie."""
+    with suppress(OSError):
+        return " Z " not in Path(f"/proc/{process}/stat").read_text()
+    return False
 
 
 async def test_repository_over_the_limit(
