@@ -17,7 +17,7 @@ import attrs
 
 from adapters.kubernetes.asked import Asked
 from adapters.kubernetes.connection import REQUEST_SECONDS, ClusterAccess, ask, connect, read_json
-from adapters.sources.source_type import SourceType
+from adapters.sources.source_type import SourceType, only
 from domain.errors import SourceContentError, SourceUnreachableError
 from domain.ports.source import Fetched, FetchResult, Unchanged
 
@@ -101,7 +101,7 @@ class ConfigMapSource:
         if revision == known_revision:
             return Unchanged()
         content = _content_of(config_map, self.settings)
-        return Fetched(revision=lambda: revision, payloads=_only(content))
+        return Fetched(revision=lambda: revision, payloads=only(content))
 
     async def changes(self) -> AsyncGenerator[None, None]:
         """Yields when the object is there, was changed, or was deleted.
@@ -236,10 +236,6 @@ def _keys_of(config_map: dict[str, Any]) -> str:
     parts = [config_map.get(field) for field in ("data", "binaryData")]
     keys = sorted(repr(key) for part in parts if isinstance(part, dict) for key in part)
     return ", ".join(keys[:20]) or "none at all"
-
-
-async def _only(content: bytes) -> AsyncGenerator[bytes, None]:
-    yield content
 
 
 def _open(settings: ConfigMapSettings, _cache_dir: Path) -> ConfigMapSource:

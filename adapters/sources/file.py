@@ -3,7 +3,7 @@
 import hashlib
 import os
 import stat
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import attrs
@@ -18,7 +18,7 @@ from adapters.sources.http_access import (
     check_url,
     shown,
 )
-from adapters.sources.source_type import SourceType
+from adapters.sources.source_type import SourceType, only
 from domain.errors import (
     SourceAccessError,
     SourceContentError,
@@ -86,7 +86,7 @@ class FileSource:
         content, revision = await to_thread.run_sync(self._read_and_digest)
         if revision == known_revision:
             return Unchanged()
-        return Fetched(revision=lambda: revision, payloads=_only(content))
+        return Fetched(revision=lambda: revision, payloads=only(content))
 
     def _read_and_digest(self) -> tuple[bytes, str]:
         content = self._read()
@@ -119,10 +119,6 @@ class FileSource:
 def _open_at_once(path: str, flags: int) -> int:
     # Without O_NONBLOCK, opening a FIFO waits for somebody to write into it.
     return os.open(path, flags | os.O_NONBLOCK)
-
-
-async def _only(content: bytes) -> AsyncGenerator[bytes, None]:
-    yield content
 
 
 def _not_a_file(path: str) -> SourceContentError:

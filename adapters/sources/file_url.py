@@ -2,13 +2,14 @@
 
 import hashlib
 import re
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from typing import Self
 
 import attrs
 from anyio import to_thread
 
 from adapters.sources.http_access import HttpAccess
+from adapters.sources.source_type import only
 from domain.ports.source import Fetched, FetchResult, Unchanged
 
 MAX_BYTES = 100 * 1024 * 1024
@@ -86,8 +87,4 @@ class FileUrlSource:
         revision = await to_thread.run_sync(UrlRevision.of, answer.body, answer.headers)
         if known is not None and revision.digest == known.digest:
             return Unchanged()
-        return Fetched(revision=lambda: str(revision), payloads=_only(answer.body))
-
-
-async def _only(content: bytes) -> AsyncGenerator[bytes, None]:
-    yield content
+        return Fetched(revision=lambda: str(revision), payloads=only(answer.body))

@@ -4,14 +4,13 @@ Nothing here imports libgit2: a process that syncs no repository does not load i
 """
 
 import re
-from collections.abc import AsyncGenerator
 from datetime import datetime
 from pathlib import Path
 
 import attrs
 from anyio import fail_after
 
-from adapters.sources.source_type import SourceType
+from adapters.sources.source_type import SourceType, only
 from domain.errors import SourceUnreachableError
 from domain.ports.source import Fetched, FetchResult, Unchanged
 
@@ -146,7 +145,7 @@ class GitSource:
             return Unchanged()
         return Fetched(
             revision=lambda: found.commit,
-            payloads=_only(found.content),
+            payloads=only(found.content),
             effective_at=found.effective_at,
             notes=found.notes,
         )
@@ -162,10 +161,6 @@ class GitSource:
             wait_jitter=self.first_wait_seconds,
         )
         return await caller(SourceUnreachableError, read_apart, self, known_revision)
-
-
-async def _only(content: bytes) -> AsyncGenerator[bytes, None]:
-    yield content
 
 
 def _open(settings: GitSettings, cache_dir: Path) -> GitSource:
