@@ -20,6 +20,8 @@ from domain.events import (
     EntryRevised,
     EntryStatusChanged,
     Event,
+    PinRemoved,
+    PinSet,
     RegistryDefined,
     RegistryRetired,
     SourceDefined,
@@ -52,6 +54,8 @@ EVENT_TYPES: dict[str, EventType] = {
     "source.retired": EventType(SourceRetired, 1),
     "registry.defined": EventType(RegistryDefined, 1),
     "registry.retired": EventType(RegistryRetired, 1),
+    "pin.set": EventType(PinSet, 1),
+    "pin.removed": EventType(PinRemoved, 1),
 }
 """Every event by the name it is stored under. A name is never given another meaning."""
 

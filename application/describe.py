@@ -1,11 +1,14 @@
 """Events as sentences."""
 
 from domain.events import (
+    ConfigEvent,
     EntryDelisted,
     EntryListed,
     EntryRevised,
     EntryStatusChanged,
     Event,
+    PinRemoved,
+    PinSet,
     RegistryDefined,
     RegistryRetired,
     SourceDefined,
@@ -30,6 +33,16 @@ def describe(event: Event) -> str:
             )
         case SyncFailed(stage=stage, reason=reason):
             return f"sync failed at {stage}: {reason}"
+        case PinSet(name=name, position=position):
+            return f"pin {name} set at @{position}"
+        case PinRemoved(name=name):
+            return f"pin {name} removed"
+        case _:
+            return _describe_definition(event)
+
+
+def _describe_definition(event: ConfigEvent) -> str:
+    match event:
         case SourceDefined(name=name, type=kind, location=location):
             return f"source {name} defined: {kind} {location}"
         case SourceRetired(name=name):

@@ -7,7 +7,7 @@ import anyio.to_thread
 import attrs
 
 from application.codec import decode, encode
-from domain.asof import AsOf, AtPosition, refuse_future
+from domain.asof import RecordedAsOf, refuse_future
 from domain.errors import NothingRecordedError
 from domain.events import Event
 from domain.identifiers import (
@@ -22,7 +22,8 @@ from domain.ports.clock import ClockPort
 from domain.ports.storage import EventStorePort
 
 CONFIG_STREAM = StreamName("config")
-CATALOG, SYNC, CONFIG = "catalog", "sync", "config"
+PINS_STREAM = StreamName("pins")
+CATALOG, SYNC, CONFIG, PINS = "catalog", "sync", "config", "pins"
 """The categories of streams."""
 
 
@@ -100,7 +101,7 @@ class EventLog:
         if rest:
             yield rest
 
-    async def resolve(self, as_of: AsOf, clock: ClockPort) -> StoredCommit:
+    async def resolve(self, as_of: RecordedAsOf, clock: ClockPort) -> StoredCommit:
         """The last commit as of a moment.
 
         Raises:
@@ -114,13 +115,6 @@ class EventLog:
             first = await self._store.first_commit()
             raise NothingRecordedError(str(as_of), first.recorded_at if first else None)
         return commit
-
-    async def end_of_commit(self, position: Position) -> Position:
-        """Where the commit ends that *position* belongs to."""
-        before = await self._store.commit_at(AtPosition(position - 1))
-        async for commits in self._store.commits(after=before.last_position if before else ORIGIN):
-            return commits[0].last_position
-        return position
 
 
 def _new_commit(

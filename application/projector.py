@@ -7,9 +7,10 @@ import anyio
 import anyio.to_thread
 import attrs
 
-from application.event_log import SYNC, EventLog
-from application.projections import CATALOGS, DEFINITIONS, PROJECTIONS, SYNC_RUNS
+from application.event_log import CATALOG, CONFIG, EventLog
+from application.projections import CATALOGS, DEFINITIONS, PINS, PROJECTIONS, SYNC_RUNS
 from application.projections.catalogs import Catalogs
+from application.projections.pins import Pins
 from application.projections.projection import Projection
 from application.projections.sync_runs import RunsBySource
 from domain.definitions import Definitions
@@ -45,6 +46,11 @@ class Live:
         runs: RunsBySource = self.states[SYNC_RUNS.view]
         return runs
 
+    @property
+    def pins(self) -> Pins:
+        pins: Pins = self.states[PINS.view]
+        return pins
+
 
 @attrs.frozen
 class _Folded:
@@ -54,6 +60,7 @@ class _Folded:
     position: Position
 
 
+_SEEN = frozenset({CATALOG, CONFIG})  # the categories that registries are made of
 _MOST_BEHIND = 1000  # positions that a checkpoint may lag where none was of its categories
 
 
@@ -130,13 +137,17 @@ class Projector:
         changed = max(
             self._folded[projection.view].position
             for projection in self._projections
-            if SYNC not in projection.categories
+            if _SEEN.issuperset(projection.categories)
         )
         self.live = Live(
             position=upto,
-            changed_position=await self._log.end_of_commit(changed) if changed else ORIGIN,
+            changed_position=await self._end_of_commit(changed) if changed else ORIGIN,
             states={view: folded.state for view, folded in self._folded.items()},
         )
+
+    async def _end_of_commit(self, position: Position) -> Position:
+        commit = await self._storage.commit_of(position)
+        return commit.last_position if commit else position
 
     async def _fold(self, projection: Projection[Any], upto: Position) -> None:
         events = self._log.read(
@@ -153,12 +164,14 @@ class Projector:
                     f"positions {batch[0].position} to {batch[-1].position} do not go on from what "
                     f"was before them: {error!r}: run registry verify"
                 ) from error
-            await self._keep(projection, _Folded(step.state, batch[-1].position), step.change)
+            await self._keep(projection, _Folded(step.state, batch[-1].position), step.changes)
         folded = self._folded[projection.view]
         if upto - folded.position > _MOST_BEHIND:
-            await self._keep(projection, _Folded(folded.state, upto), ViewChange())
+            await self._keep(projection, _Folded(folded.state, upto), [])
 
-    async def _keep(self, projection: Projection[Any], folded: _Folded, change: ViewChange) -> None:
+    async def _keep(
+        self, projection: Projection[Any], folded: _Folded, changes: Sequence[ViewChange]
+    ) -> None:
         before = self._folded[projection.view].position
-        await self._storage.advance(projection.view, change, after=before, upto=folded.position)
+        await self._storage.advance(projection.view, changes, after=before, upto=folded.position)
         self._folded[projection.view] = folded

@@ -2,7 +2,7 @@
 
 import itertools
 import operator
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime
 
 import attrs
@@ -16,7 +16,7 @@ from domain.events import (
     EntryRevised,
     EntryStatusChanged,
 )
-from domain.identifiers import DocumentHash, EntryKey, EntryName
+from domain.identifiers import DocumentHash, EntryKey, EntryName, Position
 from domain.versions import latest
 
 
@@ -26,10 +26,12 @@ class CatalogEntry:
 
     `lifecycle` is what the source says; the properties fill in what the registry recorded.
     `changed_at` is when this version last changed, a gained or lost `is_latest` included.
+    `document_position` is that of the event that brought the document.
     """
 
     key: EntryKey
     document_hash: DocumentHash
+    document_position: Position
     title: str | None
     tags: tuple[str, ...]
     lifecycle: Lifecycle
@@ -88,12 +90,30 @@ class Catalog:
             yield from versions.listed.values()
 
 
-Recorded = tuple[datetime, CatalogEvent]
-"""An event with the time of its commit, which no other commit of the log has."""
+Recorded = tuple[datetime, Position, CatalogEvent]
+"""An event with the time of its commit, which no other commit of the log has, and its position."""
+
+
+@attrs.frozen
+class VersionChange:
+    """What became of a version in a commit; `position` is that of the last event of its name."""
+
+    position: Position
+    key: EntryKey
+    state: CatalogEntry | Departed
 
 
 def evolve(catalog: Catalog, events: Iterable[Recorded]) -> Catalog:
     """Fold events into a catalog. The given catalog stays as it is.
+
+    Raises:
+        CorruptLogError: a version changes that is not listed.
+    """
+    return unfold(catalog, events)[0]
+
+
+def unfold(catalog: Catalog, events: Iterable[Recorded]) -> tuple[Catalog, Sequence[VersionChange]]:
+    """Fold events into a catalog, and tell what each commit did to it.
 
     Takes many events at once, because each call copies the table of names. Names do not
     touch each other, so each is folded by itself, commit by commit.
@@ -103,37 +123,45 @@ def evolve(catalog: Catalog, events: Iterable[Recorded]) -> Catalog:
     """
     by_name: dict[EntryName, list[Recorded]] = {}
     for recorded in events:
-        by_name.setdefault(recorded[1].key.entry_name, []).append(recorded)
-    evolved = {
-        name: _evolve_name(catalog.names.get(name, Versions()), history)
-        for name, history in by_name.items()
-    }
-    return Catalog({**catalog.names, **evolved})
+        by_name.setdefault(recorded[2].key.entry_name, []).append(recorded)
+    evolved: dict[EntryName, Versions] = {}
+    changes: list[VersionChange] = []
+    for name, history in by_name.items():
+        evolved[name], changed = _unfold_name(name, catalog.names.get(name, Versions()), history)
+        changes += changed
+    return Catalog({**catalog.names, **evolved}), changes
 
 
-def _evolve_name(versions: Versions, history: list[Recorded]) -> Versions:
+def _unfold_name(
+    name: EntryName, versions: Versions, history: list[Recorded]
+) -> tuple[Versions, list[VersionChange]]:
     listed, departed = dict(versions.listed), dict(versions.departed)
-    for recorded_at, commit in itertools.groupby(history, key=operator.itemgetter(0)):
-        for _, event in commit:
-            if event.key.version not in listed and not isinstance(event, EntryListed):
-                raise CorruptLogError(f"{event.key} changes without being listed")
-            _apply(listed, departed, event, recorded_at)
-        _flag_latest(listed, recorded_at)
-    return Versions(listed, departed)
+    changes: list[VersionChange] = []
+    for _, commit in itertools.groupby(history, key=operator.itemgetter(0)):
+        events = list(commit)
+        at, position, _ = events[-1]
+        for recorded in events:
+            _apply(listed, departed, recorded)
+        touched = {event.key.version: None for _, _, event in events}
+        for version in (*touched, *_flag_latest(listed, at, touched)):
+            key = EntryKey(name.kind, name.name, version)
+            state = listed.get(version) or departed[version]
+            changes.append(VersionChange(position, key, state))
+    return Versions(listed, departed), changes
 
 
 def _apply(
-    listed: dict[str, CatalogEntry],
-    departed: dict[str, Departed],
-    event: CatalogEvent,
-    at: datetime,
+    listed: dict[str, CatalogEntry], departed: dict[str, Departed], recorded: Recorded
 ) -> None:
+    at, position, event = recorded
     version = event.key.version
+    if version not in listed and not isinstance(event, EntryListed):
+        raise CorruptLogError(f"{event.key} changes without being listed")
     match event:
         case EntryListed():
-            listed[version] = _listed(event, departed.pop(version, None), at)
+            listed[version] = _listed(event, departed.pop(version, None), at, position)
         case EntryRevised():
-            listed[version] = _revised(listed[version], event, at)
+            listed[version] = _revised(listed[version], event, at, position)
         case EntryStatusChanged():
             listed[version] = _status_changed(listed[version], event, at)
         case EntryDelisted():
@@ -141,10 +169,13 @@ def _apply(
             departed[version] = Departed(first_recorded_at=gone.first_recorded_at, delisted_at=at)
 
 
-def _listed(event: EntryListed, known: Departed | None, at: datetime) -> CatalogEntry:
+def _listed(
+    event: EntryListed, known: Departed | None, at: datetime, position: Position
+) -> CatalogEntry:
     return CatalogEntry(
         key=event.key,
         document_hash=event.document_hash,
+        document_position=position,
         title=event.title,
         tags=event.tags,
         lifecycle=event.lifecycle,
@@ -155,10 +186,13 @@ def _listed(event: EntryListed, known: Departed | None, at: datetime) -> Catalog
     )
 
 
-def _revised(entry: CatalogEntry, event: EntryRevised, at: datetime) -> CatalogEntry:
+def _revised(
+    entry: CatalogEntry, event: EntryRevised, at: datetime, position: Position
+) -> CatalogEntry:
     return attrs.evolve(
         entry,
         document_hash=event.document_hash,
+        document_position=position,
         title=event.title,
         tags=event.tags,
         changed_at=at,
@@ -178,9 +212,15 @@ def _status_changed(entry: CatalogEntry, event: EntryStatusChanged, at: datetime
     )
 
 
-def _flag_latest(listed: dict[str, CatalogEntry], at: datetime) -> None:
-    """Put the flag where it belongs. A version that gains or loses it has changed."""
+def _flag_latest(
+    listed: dict[str, CatalogEntry], at: datetime, touched: Container[str]
+) -> Sequence[str]:
+    """Put the flag where it belongs. A version that gains or loses it has changed.
+
+    Returns those that changed by that alone.
+    """
     highest = latest(listed.values())
-    for entry in tuple(listed.values()):
-        if entry.is_latest != (entry is highest):
-            listed[entry.version] = attrs.evolve(entry, is_latest=entry is highest, changed_at=at)
+    moved = [entry for entry in listed.values() if entry.is_latest != (entry is highest)]
+    for entry in moved:
+        listed[entry.version] = attrs.evolve(entry, is_latest=entry is highest, changed_at=at)
+    return [entry.version for entry in moved if entry.version not in touched]

@@ -1,5 +1,6 @@
 """Everything that can happen to a registry, in the past tense."""
 
+from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -7,7 +8,14 @@ import attrs
 
 from domain.change import Change
 from domain.entry import Lifecycle
-from domain.identifiers import DocumentHash, EntryKey, RegistryName, SourceName
+from domain.identifiers import (
+    DocumentHash,
+    EntryKey,
+    PinName,
+    Position,
+    RegistryName,
+    SourceName,
+)
 
 
 class DelistReason(StrEnum):
@@ -153,7 +161,24 @@ class RegistryRetired:
     name: RegistryName
 
 
+@attrs.frozen(kw_only=True)
+class PinSet:
+    """A moment has a name: a position, and the effective time where it is asked for."""
+
+    name: PinName
+    position: Position
+    effective_at: datetime | None
+
+
+@attrs.frozen(kw_only=True)
+class PinRemoved:
+    """A name no longer stands for a moment."""
+
+    name: PinName
+
+
 CatalogEvent: TypeAlias = EntryListed | EntryRevised | EntryStatusChanged | EntryDelisted
 SyncEvent: TypeAlias = SyncCompleted | SyncFailed
 ConfigEvent: TypeAlias = SourceDefined | SourceRetired | RegistryDefined | RegistryRetired
-Event: TypeAlias = CatalogEvent | SyncEvent | ConfigEvent
+PinEvent: TypeAlias = PinSet | PinRemoved
+Event: TypeAlias = CatalogEvent | SyncEvent | ConfigEvent | PinEvent

@@ -10,6 +10,7 @@ from domain.errors import InvalidNameError
 
 SourceName = NewType("SourceName", str)
 RegistryName = NewType("RegistryName", str)
+PinName = NewType("PinName", str)
 CommitId = NewType("CommitId", str)
 StreamName = NewType("StreamName", str)
 DocumentHash = NewType("DocumentHash", str)
@@ -78,6 +79,17 @@ def registry_name(text: str) -> RegistryName:
         InvalidNameError
     """
     return RegistryName(_dns_label(text, "registry"))
+
+
+def pin_name(text: str) -> PinName:
+    """Check that *text* is a DNS label that starts with a letter, so that no date is one.
+
+    Raises:
+        InvalidNameError
+    """
+    if not text[:1].isalpha():
+        raise InvalidNameError(f"{text!r} is not a pin name: expected a letter at its start")
+    return PinName(_dns_label(text, "pin"))
 
 
 def _dns_label(text: str, what: str) -> str:

@@ -1,8 +1,11 @@
 """A log and views that live as long as the process: for tests and for trying things out."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 
-from domain.asof import AsOf, AtPosition, AtRecorded
+import attrs
+
+from domain.asof import AtPosition, AtRecorded, RecordedAsOf
 from domain.identifiers import ORIGIN, CommitId, DocumentHash, Position, StreamName
 from domain.log import (
     Appended,
@@ -19,7 +22,7 @@ from domain.log import (
 )
 from domain.merkle import Frontier
 from domain.ports.clock import ClockPort
-from domain.ports.storage import Damage, View, ViewChange
+from domain.ports.storage import Damage, RowVersion, View, ViewChange
 
 
 class MemoryStorage:
@@ -35,7 +38,7 @@ class MemoryStorage:
         self._frontier = Frontier()
         self._head = Head()
         self._checkpoints: dict[View, Position] = {}
-        self._rows: dict[View, dict[str, bytes]] = {}
+        self._rows: dict[View, dict[str, list[RowVersion]]] = {}
 
     async def stage(self, commit_id: CommitId, documents: Mapping[DocumentHash, bytes]) -> None:
         check_documents(documents)
@@ -90,8 +93,23 @@ class MemoryStorage:
     async def stream_version(self, stream: StreamName) -> int:
         return self._streams.get(stream, StreamHead()).version
 
-    async def commit_at(self, as_of: AsOf) -> StoredCommit | None:
+    async def commit_at(self, as_of: RecordedAsOf) -> StoredCommit | None:
         return next((c for c in reversed(self._commits.values()) if _is_by(c, as_of)), None)
+
+    async def commit_of(self, position: Position) -> StoredCommit | None:
+        commits = self._commits.values()
+        return next((c for c in commits if c.first_position <= position <= c.last_position), None)
+
+    async def effective_times(self, recorded: Iterable[datetime]) -> Mapping[datetime, datetime]:
+        wanted = set(recorded)
+        commits = self._commits.values()
+        return {c.recorded_at: c.effective_at for c in commits if c.recorded_at in wanted}
+
+    async def in_effect(
+        self, stream: StreamName, effective_at: datetime, *, upto: Position
+    ) -> Position:
+        known = (event for event in self._events[:upto] if event.stream == stream)
+        return max((e.position for e in known if e.effective_at <= effective_at), default=ORIGIN)
 
     async def first_commit(self) -> StoredCommit | None:
         return next(iter(self._commits.values()), None)
@@ -100,6 +118,9 @@ class MemoryStorage:
         wanted = [commit for commit in self._commits.values() if commit.first_position > after]
         if wanted:
             yield wanted
+
+    async def leaf_hashes(self, *, after: Position, upto: Position) -> Sequence[bytes]:
+        return [event.leaf_hash for event in self._events[after:upto]]
 
     async def documents(self, hashes: Iterable[DocumentHash]) -> Mapping[DocumentHash, bytes]:
         return {known: self._documents[known] for known in hashes if known in self._documents}
@@ -112,20 +133,45 @@ class MemoryStorage:
         return self._checkpoints.get(view, ORIGIN)
 
     async def advance(
-        self, view: View, change: ViewChange, *, after: Position, upto: Position
+        self, view: View, changes: Sequence[ViewChange], *, after: Position, upto: Position
     ) -> bool:
         if self._checkpoints.get(view, ORIGIN) != after:
             return False
         rows = self._rows.setdefault(view, {})
-        for key in change.deletes & rows.keys():
-            del rows[key]
-        rows.update(change.puts)
+        for change in changes:
+            for key in {*change.deletes, *change.puts}:
+                rows[key] = _ended(rows.get(key, []), change.since) if view.keeps_past else []
+            for key, value in change.puts.items():
+                rows[key].append(RowVersion(key=key, since=change.since, until=None, value=value))
         self._checkpoints[view] = upto
         return True
 
     async def rows(self, view: View) -> AsyncIterator[Sequence[tuple[str, bytes]]]:
-        if rows := sorted(self._rows.get(view, {}).items()):
+        if rows := [(row.key, row.value) for row in self._versions(view) if row.until is None]:
             yield rows
+
+    async def rows_at(
+        self, view: View, position: Position, *, start: str, stop: str, limit: int
+    ) -> Sequence[tuple[str, bytes]]:
+        rows = [
+            (row.key, row.value)
+            for row in await self.row_history(view, start=start, stop=stop)
+            if row.since <= position and (row.until is None or position < row.until)
+        ]
+        return rows[:limit]
+
+    async def row_history(self, view: View, *, start: str, stop: str) -> Sequence[RowVersion]:
+        return [row for row in self._versions(view) if start <= row.key < stop]
+
+    async def row_changes(
+        self, view: View, *, after: tuple[Position, str], upto: Position, limit: int
+    ) -> Sequence[tuple[Position, str]]:
+        put = sorted((row.since, row.key) for row in self._versions(view) if row.since <= upto)
+        return [place for place in put if place > after][:limit]
+
+    def _versions(self, view: View) -> Iterator[RowVersion]:
+        for _, versions in sorted(self._rows.get(view, {}).items()):
+            yield from versions
 
     async def drop(self, view: View) -> None:
         self._checkpoints.pop(view, None)
@@ -138,7 +184,12 @@ class MemoryStorage:
         pass
 
 
-def _is_by(commit: StoredCommit, as_of: AsOf) -> bool:
+def _ended(versions: Iterable[RowVersion], position: Position) -> list[RowVersion]:
+    """What a key held, none of it any longer."""
+    return [row if row.until else attrs.evolve(row, until=position) for row in versions]
+
+
+def _is_by(commit: StoredCommit, as_of: RecordedAsOf) -> bool:
     match as_of:
         case AtPosition(position):
             return commit.last_position <= position

@@ -62,6 +62,21 @@ CREATE TABLE view_rows (
     projection TEXT    NOT NULL,
     version    INTEGER NOT NULL,
     key        TEXT    NOT NULL,
+    since      INTEGER NOT NULL,               -- the position that the value holds from
     value      BLOB    NOT NULL,
     PRIMARY KEY (projection, version, key)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX view_rows_since ON view_rows (projection, version, since);
+
+CREATE TABLE past_rows (
+    projection TEXT    NOT NULL,
+    version    INTEGER NOT NULL,
+    key        TEXT    NOT NULL,
+    since      INTEGER NOT NULL,
+    until      INTEGER NOT NULL,               -- the position that it no longer holds at
+    value      BLOB    NOT NULL,
+    PRIMARY KEY (projection, version, key, since)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX past_rows_since ON past_rows (projection, version, since);

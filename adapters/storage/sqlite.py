@@ -2,15 +2,16 @@
 
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import aiosqlite
 import anyio.to_thread
 
-from adapters.storage import document_body, frontier_row, sqlite_check
+from adapters.storage import document_body, frontier_row, sqlite_check, sqlite_views
 from adapters.storage.sqlite_database import SqliteDatabase
-from domain.asof import AsOf, AtPosition, AtRecorded
+from domain.asof import AtPosition, AtRecorded, RecordedAsOf
 from domain.errors import CorruptLogError
 from domain.identifiers import ORIGIN, CommitId, DocumentHash, Position, StreamName
 from domain.log import (
@@ -27,7 +28,7 @@ from domain.log import (
     refuse_other_content,
 )
 from domain.ports.clock import ClockPort
-from domain.ports.storage import Damage, View, ViewChange
+from domain.ports.storage import Damage, RowVersion, View, ViewChange
 from domain.timestamps import from_micros, to_micros
 
 _T = TypeVar("_T", int, str)
@@ -114,7 +115,7 @@ class SqliteStorage:
         ((version,),) = await self._database.fetch(sql, stream)
         return int(version)
 
-    async def commit_at(self, as_of: AsOf) -> StoredCommit | None:
+    async def commit_at(self, as_of: RecordedAsOf) -> StoredCommit | None:
         match as_of:
             case AtPosition(position):
                 return await self._one_commit(
@@ -124,6 +125,34 @@ class SqliteStorage:
                 return await self._one_commit(
                     "WHERE recorded_at_us <= ? ORDER BY recorded_at_us DESC", to_micros(at)
                 )
+
+    async def commit_of(self, position: Position) -> StoredCommit | None:
+        clause = "WHERE first_position <= ?1 AND last_position >= ?1 ORDER BY first_position DESC"
+        return await self._one_commit(clause, position)
+
+    async def effective_times(self, recorded: Iterable[datetime]) -> Mapping[datetime, datetime]:
+        sql = """
+            SELECT recorded_at_us, effective_at_us FROM commits
+            WHERE recorded_at_us IN (SELECT value FROM json_each(?))
+        """
+        rows = await self._database.fetch(sql, json.dumps([to_micros(at) for at in recorded]))
+        return {from_micros(at): from_micros(effective_at) for at, effective_at in rows}
+
+    async def in_effect(
+        self, stream: StreamName, effective_at: datetime, *, upto: Position
+    ) -> Position:
+        """Both times of a stream only grow, so a few looks at its versions find the place."""
+        sql = f"{_EVENTS} WHERE stream = ? AND stream_version = ?"
+        low, high, found = 1, await self.stream_version(stream), ORIGIN
+        while low <= high:
+            middle = (low + high) // 2
+            (row,) = await self._database.fetch(sql, stream, middle)
+            event = _event(row)
+            if event.position <= upto and event.effective_at <= effective_at:
+                low, found = middle + 1, event.position
+            else:
+                high = middle - 1
+        return found
 
     async def first_commit(self) -> StoredCommit | None:
         return await self._one_commit("ORDER BY commit_number")
@@ -137,6 +166,10 @@ class SqliteStorage:
         while rows := await self._database.fetch(sql, after):
             yield [_commit(row) for row in rows]
             after = _beyond(after, rows[-1][3])
+
+    async def leaf_hashes(self, *, after: Position, upto: Position) -> Sequence[bytes]:
+        sql = "SELECT leaf_hash FROM events WHERE position > ? AND position <= ? ORDER BY position"
+        return [leaf for (leaf,) in await self._database.fetch(sql, after, upto)]
 
     async def documents(self, hashes: Iterable[DocumentHash]) -> Mapping[DocumentHash, bytes]:
         sql = """
@@ -156,43 +189,37 @@ class SqliteStorage:
             after = _beyond(after, rows[-1][0])
 
     async def checkpoint(self, view: View) -> Position:
-        sql = "SELECT position FROM checkpoints WHERE projection = ? AND version = ?"
-        rows = await self._database.fetch(sql, view.projection, view.version)
-        return int(rows[0][0]) if rows else ORIGIN
+        return await sqlite_views.checkpoint(self._database, view)
 
     async def advance(
-        self, view: View, change: ViewChange, *, after: Position, upto: Position
+        self, view: View, changes: Sequence[ViewChange], *, after: Position, upto: Position
     ) -> bool:
         async with self._database.transaction() as db:
-            if not await _move_checkpoint(db, view, after, upto):
-                return False
-            await db.executemany(
-                "DELETE FROM view_rows WHERE projection = ? AND version = ? AND key = ?",
-                [(view.projection, view.version, key) for key in change.deletes],
-            )
-            await db.executemany(
-                "INSERT OR REPLACE INTO view_rows VALUES (?, ?, ?, ?)",
-                [(view.projection, view.version, *row) for row in change.puts.items()],
-            )
-            return True
+            return await sqlite_views.advance(db, view, changes, after=after, upto=upto)
 
     async def rows(self, view: View) -> AsyncIterator[Sequence[tuple[str, bytes]]]:
-        sql = f"""
-            SELECT key, value FROM view_rows WHERE projection = ? AND version = ? AND key >= ?
-            ORDER BY key LIMIT {_BATCH}
-        """
+        sql = f"{sqlite_views.ROWS} LIMIT {_BATCH}"
         start = ""
         while rows := await self._database.fetch(sql, view.projection, view.version, start):
             yield rows
             start = _beyond(start, rows[-1][0] + "\0")  # the next key there can be
 
+    async def rows_at(
+        self, view: View, position: Position, *, start: str, stop: str, limit: int
+    ) -> Sequence[tuple[str, bytes]]:
+        return await sqlite_views.rows_at(self._database, view, position, start, stop, limit)
+
+    async def row_history(self, view: View, *, start: str, stop: str) -> Sequence[RowVersion]:
+        return await sqlite_views.row_history(self._database, view, start, stop)
+
+    async def row_changes(
+        self, view: View, *, after: tuple[Position, str], upto: Position, limit: int
+    ) -> Sequence[tuple[Position, str]]:
+        return await sqlite_views.row_changes(self._database, view, after, upto, limit)
+
     async def drop(self, view: View) -> None:
         async with self._database.transaction() as db:
-            for table in ("view_rows", "checkpoints"):
-                await db.execute(
-                    f"DELETE FROM {table} WHERE projection = ? AND version = ?",
-                    (view.projection, view.version),
-                )
+            await sqlite_views.drop(db, view)
 
     async def self_check(self) -> Sequence[Damage]:
         return await sqlite_check.find_damage(self._database)
@@ -280,20 +307,6 @@ async def _insert(
     await db.execute(
         "INSERT OR REPLACE INTO frontier VALUES (1, ?, ?)", frontier_row.pack(made.frontier)
     )
-
-
-async def _move_checkpoint(
-    db: aiosqlite.Connection, view: View, after: Position, upto: Position
-) -> bool:
-    await db.execute(
-        "INSERT INTO checkpoints VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-        (view.projection, view.version, ORIGIN),
-    )
-    moved = await db.execute(
-        "UPDATE checkpoints SET position = ? WHERE projection = ? AND version = ? AND position = ?",
-        (upto, view.projection, view.version, after),
-    )
-    return moved.rowcount == 1
 
 
 def _packed(documents: Mapping[DocumentHash, bytes]) -> list[document_body.Row]:

@@ -1,5 +1,6 @@
 """One SQLite file: how it is opened, made, written in one piece, and checked."""
 
+import re
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -24,7 +25,7 @@ _STAGING = """
     ) STRICT
 """
 _APPLICATION_ID = 0x416E6E6C  # "Annl": `file` and SQLite itself can tell what this is
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
 
 _BUSY_SECONDS = 5
 _RETRY_SECONDS = 0.02
@@ -131,10 +132,10 @@ async def _prepare(connection: aiosqlite.Connection, path: Path) -> None:
     deadline = anyio.current_time() + _BUSY_SECONDS
     while True:
         try:
-            new = await _is_new(connection, path)
+            current = await _is_current(connection, path)
             # All of its answer is fetched, because until then it holds its lock.
             await connection.execute_fetchall("PRAGMA journal_mode=WAL")
-            if new:
+            if not current:
                 await _make_schema(connection, path)
             return
         except sqlite3.OperationalError as error:
@@ -144,11 +145,16 @@ async def _prepare(connection: aiosqlite.Connection, path: Path) -> None:
 
 
 async def _make_schema(connection: aiosqlite.Connection, path: Path) -> None:
+    """Make what is missing. Of an older schema the log stays, and the views are folded again."""
     await connection.execute("BEGIN IMMEDIATE")
     try:
-        if await _is_new(connection, path):
+        if not await _is_current(connection, path):
+            for kind, name in await connection.execute_fetchall(_REPLACED):
+                await connection.execute(f"DROP {kind} {name}")
+            known = {name for (name,) in await connection.execute_fetchall(_NAMES)}
             for statement in _statements(SCHEMA.read_text(encoding="utf-8")):
-                await connection.execute(statement)
+                if not known.intersection(_CREATED.findall(statement)):
+                    await connection.execute(statement)
             await connection.execute(f"PRAGMA application_id={_APPLICATION_ID}")
             await connection.execute(f"PRAGMA user_version={_SCHEMA_VERSION}")
         await connection.execute("COMMIT")
@@ -157,7 +163,16 @@ async def _make_schema(connection: aiosqlite.Connection, path: Path) -> None:
         raise
 
 
-async def _is_new(connection: aiosqlite.Connection, path: Path) -> bool:
+_NAMES = "SELECT name FROM sqlite_master"
+_REPLACED = """
+    SELECT type, name FROM sqlite_master
+    WHERE type = 'trigger' OR (type = 'table' AND name IN ('checkpoints', 'view_rows', 'past_rows'))
+    ORDER BY type DESC
+"""
+_CREATED = re.compile(r"^CREATE \w+ (\w+)", re.MULTILINE)
+
+
+async def _is_current(connection: aiosqlite.Connection, path: Path) -> bool:
     # One statement, so that a file that somebody else makes meanwhile is not seen half made.
     ((application_id, version, tables),) = await connection.execute_fetchall(
         "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_master)"
@@ -170,7 +185,7 @@ async def _is_new(connection: aiosqlite.Connection, path: Path) -> bool:
             f"{path} was written by a newer release (schema {version}, this one knows "
             f"{_SCHEMA_VERSION}): upgrade annals-registry"
         )
-    return not tables
+    return bool(tables) and version == _SCHEMA_VERSION
 
 
 def _statements(script: str) -> Iterator[str]:

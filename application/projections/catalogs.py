@@ -1,15 +1,31 @@
 """The catalogs of all sources."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
 
 from application.event_log import CATALOG, LoggedEvent, source_of
 from application.projections.projection import Step
-from domain.catalog import Catalog, CatalogEntry, Departed, Recorded, Versions, evolve
+from domain.catalog import (
+    Catalog,
+    CatalogEntry,
+    Departed,
+    Recorded,
+    VersionChange,
+    Versions,
+    evolve,
+    unfold,
+)
 from domain.entry import Lifecycle, Status
-from domain.identifiers import DocumentHash, EntryKey, EntryKind, EntryName, SourceName
+from domain.identifiers import (
+    DocumentHash,
+    EntryKey,
+    EntryKind,
+    EntryName,
+    Position,
+    SourceName,
+)
 from domain.ports.storage import View, ViewChange
 from domain.timestamps import from_micros, to_micros
 
@@ -21,30 +37,40 @@ _SEPARATOR = "\x1f"  # no name or version holds it: formats refuse control chara
 class CatalogsProjection:
     """One row per version, offered or departed."""
 
-    view = View("catalogs", 1)
+    view = View("catalogs", 2, keeps_past=True)
     categories = (CATALOG,)
 
     def restore(self, rows: Iterable[tuple[str, bytes]]) -> Catalogs:
         found: dict[SourceName, dict[EntryName, Versions]] = {}
         for row_key, value in rows:
-            source, key = _parse_key(row_key)
+            source, key = parse_row_key(row_key)
             versions = found.setdefault(source, {}).setdefault(key.entry_name, Versions({}, {}))
-            _restore_row(versions, key, json.loads(value))
+            _restore_row(versions, key, value)
         return {source: Catalog(names) for source, names in found.items()}
 
     def step(self, state: Catalogs, events: Sequence[LoggedEvent]) -> Step[Catalogs]:
-        folded = fold_catalogs(state, events)
-        puts = {
-            _key(source, key): row
-            for source, recorded in _by_source(events).items()
-            for name in {event.key.entry_name for _, event in recorded}
-            for key, row in _changed_rows(
-                name,
-                state.get(source, Catalog()).names.get(name, Versions()),
-                folded[source].names[name],
-            )
-        }
-        return Step(folded, ViewChange(puts=puts))
+        folded, changes = dict(state), _Changes()
+        for source, recorded in _by_source(events).items():
+            folded[source], changed = unfold(state.get(source, Catalog()), recorded)
+            changes.add(source, changed)
+        return Step(folded, changes.in_order())
+
+
+class _Changes:
+    """The rows of a step, by the position that they hold from."""
+
+    def __init__(self) -> None:
+        self._puts: dict[Position, dict[str, bytes]] = {}
+
+    def add(self, source: SourceName, changes: Iterable[VersionChange]) -> None:
+        for change in changes:
+            row_key = key_prefix(source, change.key.entry_name) + change.key.version
+            self._puts.setdefault(change.position, {})[row_key] = _row(change.state)
+
+    def in_order(self) -> Sequence[ViewChange]:
+        return [
+            ViewChange(since=position, puts=puts) for position, puts in sorted(self._puts.items())
+        ]
 
 
 def fold_catalogs(catalogs: Catalogs, events: Sequence[LoggedEvent]) -> Catalogs:
@@ -59,20 +85,21 @@ def fold_catalogs(catalogs: Catalogs, events: Sequence[LoggedEvent]) -> Catalogs
 def _by_source(events: Sequence[LoggedEvent]) -> dict[SourceName, list[Recorded]]:
     found: dict[SourceName, list[Recorded]] = {}
     for logged in events:
-        recorded: Any = (logged.recorded_at, logged.event)
+        recorded: Any = (logged.recorded_at, logged.position, logged.event)
         found.setdefault(source_of(logged.stream), []).append(recorded)
     return found
 
 
-def _changed_rows(
-    name: EntryName, old: Versions, new: Versions
-) -> Iterator[tuple[EntryKey, bytes]]:
-    for version, entry in new.listed.items():
-        if old.listed.get(version) is not entry:
-            yield entry.key, _entry_row(entry)
-    for version, departed in new.departed.items():
-        if old.departed.get(version) is not departed:
-            yield EntryKey(name.kind, name.name, version), _departed_row(departed)
+def restore_state(key: EntryKey, value: bytes) -> CatalogEntry | Departed:
+    """What a row says of a version."""
+    row = json.loads(value)
+    if len(row) == 2:
+        return Departed(first_recorded_at=from_micros(row[0]), delisted_at=from_micros(row[1]))
+    return _restore_entry(key, *row)
+
+
+def _row(state: CatalogEntry | Departed) -> bytes:
+    return _entry_row(state) if isinstance(state, CatalogEntry) else _departed_row(state)
 
 
 def _entry_row(entry: CatalogEntry) -> bytes:
@@ -80,6 +107,7 @@ def _entry_row(entry: CatalogEntry) -> bytes:
     return json.dumps(
         [
             entry.document_hash,
+            entry.document_position,
             entry.title,
             entry.tags,
             life.status,
@@ -98,21 +126,17 @@ def _departed_row(departed: Departed) -> bytes:
     return json.dumps([_micros(departed.first_recorded_at), _micros(departed.delisted_at)]).encode()
 
 
-def _restore_row(versions: Versions, key: EntryKey, row: list[Any]) -> None:
+def _restore_row(versions: Versions, key: EntryKey, value: bytes) -> None:
     """Fill tables that are still being built, so still dicts of ours."""
-    listed: Any = versions.listed
-    departed: Any = versions.departed
-    if len(row) == 2:
-        departed[key.version] = Departed(
-            first_recorded_at=from_micros(row[0]), delisted_at=from_micros(row[1])
-        )
-    else:
-        listed[key.version] = _restore_entry(key, *row)
+    state = restore_state(key, value)
+    table: Any = versions.listed if isinstance(state, CatalogEntry) else versions.departed
+    table[key.version] = state
 
 
 def _restore_entry(
     key: EntryKey,
     document_hash: str,
+    document_position: Position,
     title: str | None,
     tags: list[str],
     status: str,
@@ -127,6 +151,7 @@ def _restore_entry(
     return CatalogEntry(
         key=key,
         document_hash=DocumentHash(document_hash),
+        document_position=document_position,
         title=title,
         tags=tuple(tags),
         lifecycle=Lifecycle(
@@ -150,10 +175,22 @@ def _instant(micros: int | None) -> datetime | None:
     return from_micros(micros) if micros is not None else None
 
 
-def _key(source: SourceName, key: EntryKey) -> str:
-    return _SEPARATOR.join((source, key.kind, key.name, key.version))
+def key_prefix(source: SourceName, name: EntryName) -> str:
+    """What the keys of all versions of a name begin with. They sort as names and versions do."""
+    return _SEPARATOR.join((source, name.kind, name.name, ""))
 
 
-def _parse_key(text: str) -> tuple[SourceName, EntryKey]:
+def source_prefix(source: SourceName) -> str:
+    """What the keys of a source's rows begin with."""
+    return f"{source}{_SEPARATOR}"
+
+
+def end_of(prefix: str) -> str:
+    """The first key beyond those that begin with *prefix*."""
+    return prefix[:-1] + chr(ord(_SEPARATOR) + 1)
+
+
+def parse_row_key(text: str) -> tuple[SourceName, EntryKey]:
+    """Which version of which source a row is about."""
     source, kind, name, version = text.split(_SEPARATOR)
     return SourceName(source), EntryKey(EntryKind(kind), name, version)

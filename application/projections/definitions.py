@@ -1,5 +1,7 @@
 """The configured sources and registries."""
 
+import itertools
+import operator
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -15,15 +17,19 @@ _ROW = "definitions"
 class DefinitionsProjection:
     """One row that holds everything."""
 
-    view = View("definitions", 1)
+    view = View("definitions", 2, keeps_past=True)
     categories = (CONFIG,)
 
     def restore(self, rows: Iterable[tuple[str, bytes]]) -> Definitions:
         return next((unpack(value, Definitions) for _, value in rows), Definitions())
 
     def step(self, state: Definitions, events: Sequence[LoggedEvent]) -> Step[Definitions]:
-        redefined = fold_definitions(state, events)
-        return Step(redefined, ViewChange(puts={_ROW: pack(redefined)}))
+        changes = []
+        for _, commit in itertools.groupby(events, key=operator.attrgetter("commit_id")):
+            logged = list(commit)
+            state = fold_definitions(state, logged)
+            changes.append(ViewChange(since=logged[-1].position, puts={_ROW: pack(state)}))
+        return Step(state, changes)
 
 
 def fold_definitions(definitions: Definitions, events: Sequence[LoggedEvent]) -> Definitions:

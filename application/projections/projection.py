@@ -13,10 +13,10 @@ S = TypeVar("S")
 
 @attrs.frozen
 class Step(Generic[S]):
-    """A state with some more events in it, and what that changes in the view."""
+    """A state with some more events in it, and what each commit of them changes in the view."""
 
     state: S
-    change: ViewChange
+    changes: Sequence[ViewChange]
 
 
 class Projection(Protocol[S]):

@@ -41,7 +41,8 @@ class SyncRunsProjection:
             _apply(runs, logged)
         changed = {source: run for source, run in runs.items() if run is not state.get(source)}
         puts = {str(source): pack(run) for source, run in changed.items()}
-        return Step(runs, ViewChange(puts=puts, deletes=frozenset(state.keys() - runs.keys())))
+        deletes = frozenset(state.keys() - runs.keys())
+        return Step(runs, [ViewChange(since=events[-1].position, puts=puts, deletes=deletes)])
 
 
 def _apply(runs: dict[SourceName, SyncRuns], logged: LoggedEvent) -> None:

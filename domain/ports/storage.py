@@ -1,11 +1,12 @@
 """Where the event log and its views are kept."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
 import attrs
 
-from domain.asof import AsOf
+from domain.asof import RecordedAsOf
 from domain.identifiers import ORIGIN, CommitId, DocumentHash, Position, StreamName
 from domain.log import Appended, Head, NewCommit, StoredCommit, StoredEvent
 
@@ -67,8 +68,22 @@ class EventStorePort(Protocol):
         """How many events *stream* has, 0 where there is none."""
         ...
 
-    async def commit_at(self, as_of: AsOf) -> StoredCommit | None:
+    async def commit_at(self, as_of: RecordedAsOf) -> StoredCommit | None:
         """The last commit as of a moment, None before the first."""
+        ...
+
+    async def commit_of(self, position: Position) -> StoredCommit | None:
+        """The commit that *position* belongs to, None where the log does not reach."""
+        ...
+
+    async def effective_times(self, recorded: Iterable[datetime]) -> Mapping[datetime, datetime]:
+        """When what was recorded at these times took effect, for those that commits have."""
+        ...
+
+    async def in_effect(
+        self, stream: StreamName, effective_at: datetime, *, upto: Position
+    ) -> Position:
+        """The last position of *stream* up to *upto* that had taken effect, or ORIGIN."""
         ...
 
     async def first_commit(self) -> StoredCommit | None:
@@ -77,6 +92,10 @@ class EventStorePort(Protocol):
 
     def commits(self, *, after: Position = ORIGIN) -> AsyncIterator[Sequence[StoredCommit]]:
         """Commits whose first position is beyond *after*, in order, in batches, none empty."""
+        ...
+
+    async def leaf_hashes(self, *, after: Position, upto: Position) -> Sequence[bytes]:
+        """The Merkle leaves of the events in a range of positions that the log has."""
         ...
 
     async def documents(self, hashes: Iterable[DocumentHash]) -> Mapping[DocumentHash, bytes]:
@@ -94,18 +113,36 @@ class EventStorePort(Protocol):
 
 @attrs.frozen(kw_only=True)
 class ViewChange:
-    """What one step of a projection does to its view: rows put by key, and keys removed."""
+    """What a step of a projection does to its view: rows put by key, and keys removed.
 
+    `since` is the position that the rows hold from.
+    """
+
+    since: Position
     puts: Mapping[str, bytes] = attrs.field(factory=dict)
     deletes: frozenset[str] = frozenset()
 
 
 @attrs.frozen
 class View:
-    """A projection's view: its name and the version of the projection's logic."""
+    """A projection's view: its name and the version of the projection's logic.
+
+    One that `keeps_past` can be read as of any position up to its checkpoint.
+    """
 
     projection: str
     version: int
+    keeps_past: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class RowVersion:
+    """What a row held from one position to another, None for the one that it holds now."""
+
+    key: str
+    since: Position
+    until: Position | None
+    value: bytes
 
 
 class ViewStorePort(Protocol):
@@ -116,12 +153,12 @@ class ViewStorePort(Protocol):
         ...
 
     async def advance(
-        self, view: View, change: ViewChange, *, after: Position, upto: Position
+        self, view: View, changes: Sequence[ViewChange], *, after: Position, upto: Position
     ) -> bool:
-        """Apply *change* and move the checkpoint from *after* to *upto* in one transaction.
+        """Apply *changes* and move the checkpoint from *after* to *upto* in one transaction.
 
-        Returns False, and does nothing, where the checkpoint is not at *after*: somebody
-        else was faster.
+        They come in the order of positions. Returns False, and does nothing, where the
+        checkpoint is not at *after*: somebody else was faster.
         """
         ...
 
@@ -129,8 +166,24 @@ class ViewStorePort(Protocol):
         """All rows of a view in the order of keys, in batches, none empty."""
         ...
 
+    async def rows_at(
+        self, view: View, position: Position, *, start: str, stop: str, limit: int
+    ) -> Sequence[tuple[str, bytes]]:
+        """The first rows with *start* <= key < *stop*, as they were at a position."""
+        ...
+
+    async def row_history(self, view: View, *, start: str, stop: str) -> Sequence[RowVersion]:
+        """All that the rows with *start* <= key < *stop* ever held, by key and position."""
+        ...
+
+    async def row_changes(
+        self, view: View, *, after: tuple[Position, str], upto: Position, limit: int
+    ) -> Sequence[tuple[Position, str]]:
+        """Where rows were put: the first positions and keys beyond *after*, in that order."""
+        ...
+
     async def drop(self, view: View) -> None:
-        """Delete a view and its checkpoint."""
+        """Delete a view with its past and its checkpoint."""
         ...
 
 

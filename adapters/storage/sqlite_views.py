@@ -1,0 +1,125 @@
+"""How views lie in SQLite: the rows that hold now, and those that once did."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import aiosqlite
+
+from adapters.storage.sqlite_database import SqliteDatabase
+from domain.identifiers import ORIGIN, Position
+from domain.ports.storage import RowVersion, View, ViewChange
+
+ROWS = """
+    SELECT key, value FROM view_rows WHERE projection = ? AND version = ? AND key >= ?
+    ORDER BY key
+"""
+_ARCHIVE = """
+    INSERT INTO past_rows
+    SELECT projection, version, key, since, ?, value FROM view_rows
+    WHERE projection = ? AND version = ? AND key = ?
+"""
+_DELETE = "DELETE FROM view_rows WHERE projection = ? AND version = ? AND key = ?"
+_PUT = "INSERT OR REPLACE INTO view_rows VALUES (?, ?, ?, ?, ?)"
+_KEYS = "projection = ?1 AND version = ?2 AND key >= ?3 AND key < ?4"
+# Both halves come in the order of their keys, so no more of them is read than is wanted.
+_ROWS_AT = f"""
+    SELECT key, value FROM view_rows WHERE {_KEYS} AND since <= ?5
+    UNION ALL
+    SELECT key, value FROM past_rows WHERE {_KEYS} AND since <= ?5 AND until > ?5
+    ORDER BY key LIMIT ?6
+"""
+_HISTORY = f"""
+    SELECT key, since, until, value FROM past_rows WHERE {_KEYS}
+    UNION ALL
+    SELECT key, since, NULL, value FROM view_rows WHERE {_KEYS}
+    ORDER BY key, since
+"""
+_PUT_BEYOND = """
+    projection = ?1 AND version = ?2 AND since >= ?3 AND (since, key) > (?3, ?4) AND since <= ?5
+"""
+_CHANGES = f"""
+    SELECT since, key FROM view_rows WHERE {_PUT_BEYOND}
+    UNION ALL
+    SELECT since, key FROM past_rows WHERE {_PUT_BEYOND}
+    ORDER BY since, key LIMIT ?6
+"""
+
+
+async def checkpoint(database: SqliteDatabase, view: View) -> Position:
+    """Up to where a view has been brought."""
+    sql = "SELECT position FROM checkpoints WHERE projection = ? AND version = ?"
+    rows = await database.fetch(sql, *_name(view))
+    return int(rows[0][0]) if rows else ORIGIN
+
+
+async def advance(
+    db: aiosqlite.Connection,
+    view: View,
+    changes: Iterable[ViewChange],
+    *,
+    after: Position,
+    upto: Position,
+) -> bool:
+    """Write changes and the checkpoint, inside a transaction."""
+    if not await _move_checkpoint(db, view, after, upto):
+        return False
+    for change in changes:
+        await _change(db, view, change)
+    return True
+
+
+async def _change(db: aiosqlite.Connection, view: View, change: ViewChange) -> None:
+    keys = [*change.deletes, *change.puts]
+    if view.keeps_past:
+        await db.executemany(_ARCHIVE, [(change.since, *_name(view), key) for key in keys])
+    await db.executemany(_DELETE, [(*_name(view), key) for key in change.deletes])
+    await db.executemany(_PUT, _put_rows(view, change.since, change.puts))
+
+
+def _put_rows(view: View, since: Position, puts: Mapping[str, bytes]) -> list[tuple[Any, ...]]:
+    return [(*_name(view), key, since, value) for key, value in puts.items()]
+
+
+async def rows_at(
+    database: SqliteDatabase, view: View, position: Position, start: str, stop: str, limit: int
+) -> Sequence[tuple[str, bytes]]:
+    """Rows of a range as they were."""
+    return await database.fetch(_ROWS_AT, *_name(view), start, stop, position, limit)
+
+
+async def row_history(
+    database: SqliteDatabase, view: View, start: str, stop: str
+) -> Sequence[RowVersion]:
+    """All that the rows of a range ever held."""
+    rows = await database.fetch(_HISTORY, *_name(view), start, stop)
+    return [RowVersion(key=k, since=since, until=u, value=v) for k, since, u, v in rows]
+
+
+async def row_changes(
+    database: SqliteDatabase, view: View, after: tuple[Position, str], upto: Position, limit: int
+) -> Sequence[tuple[Position, str]]:
+    """Positions and keys at which rows were put."""
+    return await database.fetch(_CHANGES, *_name(view), *after, upto, limit)
+
+
+async def drop(db: aiosqlite.Connection, view: View) -> None:
+    """Delete everything of a view, inside a transaction."""
+    for table in ("view_rows", "past_rows", "checkpoints"):
+        await db.execute(f"DELETE FROM {table} WHERE projection = ? AND version = ?", _name(view))
+
+
+async def _move_checkpoint(
+    db: aiosqlite.Connection, view: View, after: Position, upto: Position
+) -> bool:
+    await db.execute(
+        "INSERT INTO checkpoints VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (*_name(view), ORIGIN)
+    )
+    moved = await db.execute(
+        "UPDATE checkpoints SET position = ? WHERE projection = ? AND version = ? AND position = ?",
+        (upto, *_name(view), after),
+    )
+    return moved.rowcount == 1
+
+
+def _name(view: View) -> tuple[str, int]:
+    return view.projection, view.version
