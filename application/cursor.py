@@ -8,7 +8,8 @@ from typing import Any
 import attrs
 
 from application.registry_version import ServerKey
-from domain.errors import InvalidCursorError
+from domain.asof import NOW, Asked, parse_as_of
+from domain.errors import InvalidAsOfError, InvalidCursorError
 from domain.timestamps import from_rfc_3339, to_rfc_3339
 
 _EXPECTED = "send the nextCursor of the page before, unchanged, or none for the first page"
@@ -31,10 +32,14 @@ class ListFilters:
 
 @attrs.frozen
 class Cursor:
-    """The last key of the page before, and the filters of the list; None where it has none."""
+    """The last key of the page before, and the filters of the list; None where it has none.
+
+    `asked` is the moment of the list, so that all pages of a walk are of one.
+    """
 
     after: ServerKey
     filters: ListFilters | None
+    asked: Asked = NOW
 
 
 def encode_cursor(cursor: Cursor) -> str:
@@ -46,9 +51,16 @@ def encode_cursor(cursor: Cursor) -> str:
         to_rfc_3339(filters.updated_since) if filters.updated_since else None,
         filters.version,
         filters.include_deleted,
+        *_moment_parts(cursor.asked),
     ]
     text = json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
+
+
+def _moment_parts(asked: Asked) -> list[str | None]:
+    if asked.is_live:
+        return []
+    return [str(asked.at), to_rfc_3339(asked.effective_at) if asked.effective_at else None]
 
 
 def decode_cursor(text: str) -> Cursor:
@@ -63,7 +75,7 @@ def decode_cursor(text: str) -> Cursor:
     try:
         raw = base64.b64decode(text.encode() + b"=" * (-len(text) % 4), b"-_", validate=True)
         return _cursor_of(*json.loads(raw))
-    except (ValueError, TypeError, RecursionError) as error:
+    except (ValueError, TypeError, RecursionError, InvalidAsOfError) as error:
         raise InvalidCursorError(f"{text!r} is not a cursor: {_EXPECTED}") from error
 
 
@@ -74,8 +86,14 @@ def _cursor_of(
     updated_since: str | None,
     wanted_version: str | None,
     include_deleted: bool | None,
+    at: str | None = None,
+    effective_at: str | None = None,
 ) -> Cursor:
-    texts = (name, version, search or "", updated_since or "", wanted_version or "")
+    texts = (
+        name,
+        version,
+        *(t or "" for t in (search, updated_since, wanted_version, at, effective_at)),
+    )
     if not all(isinstance(text, str) for text in texts):
         raise TypeError("a member is not a text")
     filters = ListFilters(
@@ -84,7 +102,11 @@ def _cursor_of(
         version=wanted_version,
         include_deleted=include_deleted,
     )
-    return Cursor((name, version), filters)
+    asked = Asked(
+        at=parse_as_of(at) if at else None,
+        effective_at=from_rfc_3339(effective_at) if effective_at else None,
+    )
+    return Cursor((name, version), filters, asked)
 
 
 def continued(asked: ListFilters, cursor: Cursor) -> ListFilters:

@@ -101,6 +101,10 @@ class EventLog:
         if rest:
             yield rest
 
+    async def end(self) -> Position:
+        """The position of the last event."""
+        return (await self._store.head()).position
+
     async def resolve(self, as_of: RecordedAsOf, clock: ClockPort) -> StoredCommit:
         """The last commit as of a moment.
 

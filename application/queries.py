@@ -33,8 +33,13 @@ def list_servers(
 ) -> Page:
     """One page. *texts* holds the search text of every document where a search is asked for."""
     matching = _matching(registry, filters, registry.after(after), texts)
-    servers = list(islice(matching, limit))
-    if next(matching, None) is None:
+    return page_of(list(islice(matching, limit + 1)), filters, limit)
+
+
+def page_of(found: Sequence[RegistryEntry], filters: ListFilters, limit: int) -> Page:
+    """A page of what was found, which is more than *limit* where another page follows."""
+    servers = found[:limit]
+    if len(found) <= limit:
         return Page(servers, None)
     last = servers[-1].entry.key
     return Page(servers, Cursor((last.name, last.version), filters))
@@ -51,11 +56,12 @@ def _matching(
         served = registry.servers[index]
         if needle and needle not in texts[served.entry.document_hash]:
             continue
-        if _passes(served, filters):
+        if passes(served, filters):
             yield served
 
 
-def _passes(served: RegistryEntry, filters: ListFilters) -> bool:
+def passes(served: RegistryEntry, filters: ListFilters) -> bool:
+    """Whether a list shows a server, as far as that can be told without a look into it."""
     if served.entry.status is Status.DELETED and not filters.shows_deleted:
         return False
     if filters.updated_since and served.updated_at <= filters.updated_since:
@@ -66,17 +72,15 @@ def _passes(served: RegistryEntry, filters: ListFilters) -> bool:
 
 
 def versions_of(
-    registry: RegistryVersion, name: str, *, include_deleted: bool
+    entries: Sequence[RegistryEntry], *, include_deleted: bool
 ) -> Sequence[RegistryEntry]:
-    """Every version of a server, the newest publication first.
+    """All that is to be shown of the versions of a server, the newest publication first.
 
     Raises:
         ServerNotFoundError: there is none.
     """
     found = [
-        served
-        for served in registry.versions_of(name)
-        if include_deleted or served.entry.status is not Status.DELETED
+        served for served in entries if include_deleted or served.entry.status is not Status.DELETED
     ]
     if not found:
         raise ServerNotFoundError("Server not found")
@@ -92,14 +96,14 @@ def versions_of(
 
 
 def server_version(
-    registry: RegistryVersion, name: str, version: str, *, include_deleted: bool
+    entries: Sequence[RegistryEntry], version: str, *, include_deleted: bool
 ) -> RegistryEntry:
-    """One version of a server, by itself or as `latest`.
+    """One of the versions of a server, by itself or as `latest`.
 
     Raises:
         ServerNotFoundError
     """
-    for served in versions_of(registry, name, include_deleted=include_deleted):
+    for served in versions_of(entries, include_deleted=include_deleted):
         if served.entry.is_latest if version == LATEST else served.entry.version == version:
             return served
     raise ServerNotFoundError("Server not found")
@@ -107,4 +111,4 @@ def server_version(
 
 def live_servers(registry: RegistryVersion) -> Sequence[RegistryEntry]:
     """Every version that a plain list shows."""
-    return [served for served in registry.servers if _passes(served, ListFilters())]
+    return [served for served in registry.servers if passes(served, ListFilters())]

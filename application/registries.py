@@ -1,23 +1,52 @@
-"""The registries as they are now."""
+"""The registries, as they are now and as they were."""
 
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 
 import anyio
 import anyio.to_thread
+import attrs
 
+from application.event_log import EventLog, catalog_stream
+from application.moments import Moment, resolve
+from application.past_walk import PastSources
+from application.projections import DEFINITIONS
 from application.projector import Live, Projector
-from application.registry_version import RegistryVersion, find_registry, registry_version
+from application.registry_version import (
+    ALWAYS,
+    RegistryVersion,
+    find_registry,
+    registry_version,
+)
+from application.served import LiveRegistry, PastRegistry, ServedRegistry
+from application.wholes import Wholes
+from domain.asof import NOW, Asked
 from domain.composition import RegistryDefinition
-from domain.errors import RegistryNotFoundError
-from domain.identifiers import RegistryName
+from domain.definitions import Definitions
+from domain.errors import NothingInEffectError, RegistryNotFoundError
+from domain.identifiers import Position, RegistryName
+from domain.ports.clock import ClockPort
+from domain.ports.storage import StoragePort
+
+_LAST_KEY = chr(0x10FFFF)
 
 
 class Registries:
-    """Composes a registry when it is first asked for after a change, and keeps it till the next."""
+    """Composes a registry when it is first asked for after a change, and keeps it till the next.
 
-    def __init__(self, projector: Projector) -> None:
+    With *frozen* every registry is the one of that moment, where no other is asked for.
+    """
+
+    def __init__(
+        self, projector: Projector, storage: StoragePort, clock: ClockPort, frozen: Asked = NOW
+    ) -> None:
         self._projector = projector
+        self._storage = storage
+        self._log = EventLog(storage)
+        self._clock = clock
+        self._frozen = frozen
+        self._wholes = Wholes()
         self._composing = anyio.Lock()
         self._kept: dict[RegistryName, RegistryVersion] = {}
 
@@ -26,12 +55,80 @@ class Registries:
         """What the projections say."""
         return self._projector.live
 
+    async def asked(self, name: str | None = None, asked: Asked = NOW) -> ServedRegistry:
+        """The registry of that name, or the default one, as of a moment.
+
+        Raises:
+            RegistryNotFoundError: there was none of that name.
+            InvalidAsOfError, PinNotFoundError, NothingRecordedError
+        """
+        wanted = self._frozen if asked.is_live else asked
+        if wanted.is_live:
+            return LiveRegistry(await self.current(name))
+        moment = await self.resolve(wanted)
+        definitions = await self._definitions(moment.position)
+        definition = find_registry(definitions, name)
+        return PastRegistry(await self._sources(definition, moment), moment, self._wholes)
+
+    async def resolve(self, asked: Asked) -> Moment:
+        """What a moment stands for, with the views at least as far.
+
+        Raises:
+            InvalidAsOfError, PinNotFoundError, NothingRecordedError
+        """
+        moment = await resolve(asked, self._log, self._projector.live.pins, self._clock)
+        if moment.position > self._projector.live.position:
+            await self._projector.catch_up()
+        return moment
+
+    async def _current_definitions(self) -> Definitions:
+        if self._frozen.is_live:
+            return self._projector.live.definitions
+        return await self._definitions((await self.resolve(self._frozen)).position)
+
+    async def _definitions(self, position: Position) -> Definitions:
+        rows = await self._storage.rows_at(
+            DEFINITIONS.view, position, start="", stop=_LAST_KEY, limit=1
+        )
+        return DEFINITIONS.restore(rows)
+
+    async def _sources(self, definition: RegistryDefinition, moment: Moment) -> PastSources:
+        if (effective_at := moment.effective_at) is None:
+            return PastSources(
+                storage=self._storage,
+                definition=definition,
+                positions=dict.fromkeys(definition.sources, moment.position),
+                effective=False,
+            )
+        positions = {
+            source: await self._storage.in_effect(
+                catalog_stream(source), effective_at, upto=moment.position
+            )
+            for source in definition.sources
+        }
+        if not any(positions.values()):
+            raise NothingInEffectError(effective_at, await self._first_effective(definition))
+        return PastSources(
+            storage=self._storage,
+            definition=attrs.evolve(definition, defined_at=ALWAYS),
+            positions=positions,
+            effective=True,
+        )
+
+    async def _first_effective(self, definition: RegistryDefinition) -> datetime | None:
+        firsts = [
+            await self._storage.first_of(catalog_stream(source)) for source in definition.sources
+        ]
+        return min((first.effective_at for first in firsts if first), default=None)
+
     async def current(self, name: str | None = None) -> RegistryVersion:
         """The registry of that name, or the default one, as it is now.
 
         Raises:
             RegistryNotFoundError
         """
+        if not self._frozen.is_live:
+            return await (await self.asked(name)).whole()
         live = self._projector.live
         definition = find_registry(live.definitions, name)
         kept = self._kept.get(definition.name)
@@ -42,8 +139,10 @@ class Registries:
     async def every(self) -> Sequence[RegistryVersion]:
         """All registries as they are now, in the order of the configuration."""
         found = []
-        definitions = self._projector.live.definitions.registries.values()
-        for definition in sorted(definitions, key=lambda definition: definition.rank):
+        definitions = await self._current_definitions()
+        for definition in sorted(
+            definitions.registries.values(), key=lambda definition: definition.rank
+        ):
             with suppress(RegistryNotFoundError):  # configured away since
                 found.append(await self.current(definition.name))
         return found

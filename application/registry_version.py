@@ -1,8 +1,8 @@
 """A registry at a position: what every answer is taken from, live or past."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import attrs
 
@@ -17,7 +17,10 @@ from domain.composition import (
 )
 from domain.definitions import Definitions
 from domain.errors import RegistryNotFoundError
-from domain.identifiers import EntryKind, Position, RegistryName
+from domain.identifiers import EntryKind, EntryName, Position, RegistryName
+
+ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
+"""Since when a registry has been there, for those who ask what its sources said long ago."""
 
 ServerKey = tuple[str, str]
 """Name and version of a server: what lists are ordered by."""
@@ -43,13 +46,16 @@ class RegistryVersion:
         """The index of the first server beyond *key*."""
         return bisect_right(self.keys, key) if key else 0
 
-    def versions_of(self, name: str) -> Sequence[RegistryEntry]:
-        """Every version of a server, in the order of lists."""
-        start = bisect_right(self.keys, (name, ""))
-        end = start
-        while end < len(self.keys) and self.keys[end][0] == name:
-            end += 1
-        return self.servers[start:end]
+    def named(self, name: EntryName) -> Sequence[RegistryEntry]:
+        """Every version of a name."""
+        start = bisect_left(self.entries, (name.kind, name.name), key=_name_key)
+        end = bisect_right(self.entries, (name.kind, name.name), key=_name_key)
+        return self.entries[start:end]
+
+
+def _name_key(served: RegistryEntry) -> tuple[EntryKind, str]:
+    key = served.entry.key
+    return key.kind, key.name
 
 
 def registry_version(

@@ -1,22 +1,25 @@
 """A past registry, from the log alone."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 
 import anyio.to_thread
 import attrs
 
 from application.documents import Documents
-from application.event_log import CATALOG, CONFIG, EventLog, LoggedEvent
+from application.event_log import CATALOG, CONFIG, EventLog, LoggedEvent, source_of
+from application.moments import Moment
 from application.projections.catalogs import Catalogs, fold_catalogs
 from application.projections.definitions import fold_definitions
 from application.queries import live_servers
-from application.registry_version import RegistryVersion, find_registry, registry_version
+from application.registry_version import ALWAYS, RegistryVersion, find_registry, registry_version
 from application.rendering import server_list, server_response
+from domain.catalog import Catalog
 from domain.composition import RegistryEntry
 from domain.definitions import Definitions
 from domain.entry import Status
-from domain.identifiers import EntryKind, Position
-from domain.log import StoredCommit
+from domain.errors import NothingInEffectError
+from domain.identifiers import EntryKind, Position, SourceName
 from domain.ports.format import FormatPort, Listed
 
 Progress = Callable[[Position, Position], None]
@@ -25,41 +28,77 @@ Progress = Callable[[Position, Position], None]
 
 @attrs.frozen(kw_only=True)
 class Past:
-    """Everything that was known when a commit had been recorded."""
+    """Everything that was known at a moment. `began` is when each source first had something."""
 
-    commit: StoredCommit
+    moment: Moment
     definitions: Definitions
     catalogs: Catalogs
+    began: Mapping[SourceName, datetime]
 
     def registry(self, name: str | None = None) -> RegistryVersion:
         """The registry of that name, or the default one, as it was then.
 
         Raises:
             RegistryNotFoundError
+            NothingInEffectError: none of its sources had anything then.
         """
         definition = find_registry(self.definitions, name)
-        return registry_version(definition, self.catalogs, self.commit.last_position)
+        if (effective_at := self.moment.effective_at) is not None:
+            definition = attrs.evolve(definition, defined_at=ALWAYS)
+            began = [self.began[name] for name in definition.sources if name in self.began]
+            if min(began, default=effective_at) > effective_at or not began:
+                raise NothingInEffectError(effective_at, min(began, default=None))
+        return registry_version(definition, self.catalogs, self.moment.position)
 
 
 async def replay(
-    log: EventLog, commit: StoredCommit, progress: Progress = lambda _done, _all: None
+    log: EventLog, moment: Moment, progress: Progress = lambda _done, _all: None
 ) -> Past:
-    """Fold the log up to *commit*, which is included."""
-    definitions = Definitions()
-    catalogs: Catalogs = {}
-    events = log.read(upto=commit.last_position, categories=(CATALOG, CONFIG))
+    """Fold the log up to a moment, which is included."""
+    folding = _Folding(moment.effective_at)
+    events = log.read(upto=moment.position, categories=(CATALOG, CONFIG))
     async for batch in events:
-        definitions, catalogs = await anyio.to_thread.run_sync(_fold, definitions, catalogs, batch)
-        progress(batch[-1].position, commit.last_position)
-    return Past(commit=commit, definitions=definitions, catalogs=catalogs)
+        await anyio.to_thread.run_sync(folding.add, batch)
+        progress(batch[-1].position, moment.position)
+    return Past(
+        moment=moment,
+        definitions=folding.definitions,
+        catalogs=folding.result(),
+        began=folding.began,
+    )
 
 
-def _fold(
-    definitions: Definitions, catalogs: Catalogs, batch: Sequence[LoggedEvent]
-) -> tuple[Definitions, Catalogs]:
-    config = [logged for logged in batch if logged.stream == CONFIG]
-    changes = [logged for logged in batch if logged.stream != CONFIG]
-    return fold_definitions(definitions, config), fold_catalogs(catalogs, changes)
+class _Folding:
+    """What was recorded, or what of it had taken effect by a time."""
+
+    def __init__(self, effective_at: datetime | None) -> None:
+        self.definitions = Definitions()
+        self.began: dict[SourceName, datetime] = {}
+        self._effective_at = effective_at
+        self._catalogs: Catalogs = {}
+        self._times: dict[datetime, datetime] = {}
+
+    def add(self, batch: Sequence[LoggedEvent]) -> None:
+        config = [logged for logged in batch if logged.stream == CONFIG]
+        offered = [logged for logged in batch if logged.stream != CONFIG]
+        for logged in offered:
+            self.began.setdefault(source_of(logged.stream), logged.effective_at)
+        changes = [logged for logged in offered if self._counts(logged)]
+        self._times.update((logged.recorded_at, logged.effective_at) for logged in changes)
+        self.definitions = fold_definitions(self.definitions, config)
+        self._catalogs = fold_catalogs(self._catalogs, changes)
+
+    def _counts(self, logged: LoggedEvent) -> bool:
+        return self._effective_at is None or logged.effective_at <= self._effective_at
+
+    def result(self) -> Catalogs:
+        if self._effective_at is None:
+            return self._catalogs
+        return {source: self._at_source(catalog) for source, catalog in self._catalogs.items()}
+
+    def _at_source(self, catalog: Catalog) -> Catalog:
+        names = catalog.names.items()
+        return Catalog({name: versions.at_source(self._times) for name, versions in names})
 
 
 async def render_file(

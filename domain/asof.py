@@ -74,6 +74,9 @@ class Asked:
         return self.at is None and self.effective_at is None
 
 
+NOW = Asked()
+
+
 def parse_as_of(text: str) -> AsOf:
     """Read a moment.
 

@@ -41,6 +41,20 @@ class CatalogEntry:
     is_latest: bool
 
     @property
+    def times(self) -> tuple[datetime, ...]:
+        """The times of the commits that made it what it is."""
+        return self.first_recorded_at, self.status_recorded_at, self.changed_at
+
+    def at_source(self, times: Mapping[datetime, datetime]) -> "CatalogEntry":
+        """The same as its source had it: *times* tells when each commit took effect."""
+        return attrs.evolve(
+            self,
+            first_recorded_at=times[self.first_recorded_at],
+            status_recorded_at=times[self.status_recorded_at],
+            changed_at=times[self.changed_at],
+        )
+
+    @property
     def version(self) -> str:
         return self.key.version
 
@@ -64,6 +78,17 @@ class Departed:
     first_recorded_at: datetime
     delisted_at: datetime
 
+    @property
+    def times(self) -> tuple[datetime, ...]:
+        """The times of the commits that made it what it is."""
+        return self.first_recorded_at, self.delisted_at
+
+    def at_source(self, times: Mapping[datetime, datetime]) -> "Departed":
+        """The same as its source had it: *times* tells when each commit took effect."""
+        return Departed(
+            first_recorded_at=times[self.first_recorded_at], delisted_at=times[self.delisted_at]
+        )
+
 
 @attrs.frozen
 class Versions:
@@ -71,6 +96,13 @@ class Versions:
 
     listed: Mapping[str, CatalogEntry] = attrs.field(factory=dict)
     departed: Mapping[str, Departed] = attrs.field(factory=dict)
+
+    def at_source(self, times: Mapping[datetime, datetime]) -> "Versions":
+        """The same as their source had them: *times* tells when each commit took effect."""
+        return Versions(
+            {version: entry.at_source(times) for version, entry in self.listed.items()},
+            {version: departed.at_source(times) for version, departed in self.departed.items()},
+        )
 
 
 @attrs.frozen

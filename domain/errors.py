@@ -11,18 +11,25 @@ AnnalsError
 │   ├── BodyTooLargeError           a request carries more than is read
 │   ├── InvalidDurationError
 │   ├── InvalidDocumentError        a document has no canonical form
+│   ├── InvalidNoteError            a signed note, a checkpoint or a key is none, or not signed
 │   └── ConfigError                 everything that is wrong with a configuration file
 ├── NotFoundError
 │   ├── ServerNotFoundError
 │   ├── RegistryNotFoundError
 │   ├── SourceNotFoundError
-│   └── NothingRecordedError        the log has nothing at or before that moment
+│   ├── PinNotFoundError
+│   ├── TileNotFoundError           the Merkle tree has not grown that far
+│   ├── NothingRecordedError        the log has nothing at or before that moment
+│   └── NothingInEffectError        no source is known to have offered anything by then
 ├── NotSupportedError               known to the standard, not offered here
 ├── SourceError                     a source could not be read
 │   ├── SourceUnreachableError      nothing answered: worth another try
 │   ├── SourceAccessError           it answered, and refused
 │   ├── SourceContentError          it answered with something else than a registry
 │   └── SourceLimitError            it answered with more than this registry takes
+├── WitnessError                    a witness did not cosign
+├── RemoteLogError                  the log of another registry could not be read
+│   └── UntrustedLogError           it was read, and does not prove what it says
 ├── CannotListenError               the server's address is taken, or not of this machine
 ├── RemovalRefusedError             a sync would have emptied or gutted a source's catalog
 ├── StorageError
@@ -33,7 +40,7 @@ AnnalsError
     └── UnknownEventTypeError       an event this release cannot read
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import attrs
@@ -90,6 +97,10 @@ class InvalidDocumentError(InvalidInputError):
     """A document has no canonical form: a number beyond IEEE 754, or a lone surrogate."""
 
 
+class InvalidNoteError(InvalidInputError):
+    """A signed note, a checkpoint or a key is none, or is not signed by whom it should be."""
+
+
 @attrs.frozen(kw_only=True)
 class ConfigProblem:
     """One thing that is wrong with a configuration file, and where."""
@@ -129,6 +140,21 @@ class SourceNotFoundError(NotFoundError):
     """No source of that name."""
 
 
+class PinNotFoundError(NotFoundError):
+    """No moment has that name."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        pins = ", ".join(sorted(known)) or "none"
+        super().__init__(
+            f"No pin {name!r}: the pins are {pins}. A moment can also be a time with an offset"
+            " (2026-11-22T09:30:00Z), a date (2026-11-22) or a position (@4711)"
+        )
+
+
+class TileNotFoundError(NotFoundError):
+    """The Merkle tree has no such tile, or has not grown that far."""
+
+
 class NothingRecordedError(NotFoundError):
     """The log has nothing at or before the moment asked for."""
 
@@ -140,6 +166,21 @@ class NothingRecordedError(NotFoundError):
         )
         super().__init__(f"Nothing was recorded by {asked}: {when}")
         self.first_recorded_at = first_recorded_at
+
+
+class NothingInEffectError(NotFoundError):
+    """No source of a registry is known to have offered anything at or before a time."""
+
+    def __init__(self, asked: datetime, first_effective_at: datetime | None) -> None:
+        when = (
+            f"the first that is known took effect at {to_rfc_3339(first_effective_at)}"
+            if first_effective_at
+            else "its sources have not offered anything yet"
+        )
+        super().__init__(
+            f"No source of this registry offered anything by {to_rfc_3339(asked)}: {when}"
+        )
+        self.first_effective_at = first_effective_at
 
 
 class NotSupportedError(AnnalsError):
@@ -164,6 +205,25 @@ class SourceContentError(SourceError):
 
 class SourceLimitError(SourceError):
     """The source answered with more than this registry takes."""
+
+
+class WitnessError(AnnalsError):
+    """A witness did not cosign a checkpoint. The message says what it answered."""
+
+
+class RemoteLogError(AnnalsError):
+    """The log of another registry could not be read."""
+
+
+class UntrustedLogError(RemoteLogError):
+    """The log of another registry does not prove what it says.
+
+    `evidence` are the signed notes that show it to others, if there are any.
+    """
+
+    def __init__(self, message: str, evidence: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.evidence = tuple(evidence)
 
 
 class CannotListenError(AnnalsError):

@@ -4,13 +4,18 @@ REGISTRY_CONFIG names the configuration and REGISTRY_DATA_DIR the data directory
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from domain.errors import AnnalsError
-from entrypoints.container import to_toolhive
+from application.configuration import ConfigurationReport
+from application.registries import Registries
+from application.source_overview import SourceOverview
+from application.sync import SyncOutcome
+from domain.asof import Asked
+from domain.errors import AnnalsError, NotSupportedError
+from entrypoints.container import Container, to_toolhive
 from entrypoints.garbage import collect_seldom
 from entrypoints.http.app import create_app
 from entrypoints.http.services import Services
@@ -57,18 +62,50 @@ def make_app(started: Running) -> ASGIApp:
     """The HTTP application over what has been started."""
     container = started.container
     return create_app(
-        Services(
+        _services(
+            container,
             registries=container.registries(),
-            documents=container.documents(),
-            to_toolhive=to_toolhive,
-            deployed=container.deployed(),
             readiness=started.readiness.reason,
             overviews=started.overviews,
             configuration=lambda: started.configuration.report,
             sync_now=container.scheduler().sync_now,
-            release=current_release(),
         )
     )
+
+
+def make_past_app(container: Container, moment: Asked) -> ASGIApp:
+    """The HTTP application over a log as of a moment: it reads, and nothing else."""
+    registries = Registries(
+        container.projector(), container.storage(), container.clock(), frozen=moment
+    )
+    return create_app(
+        _services(
+            container,
+            registries=registries,
+            readiness=lambda: None,
+            overviews=_no_overviews,
+            configuration=lambda: ConfigurationReport(file=None, loaded_at=container.clock().now()),
+            sync_now=_refuse_to_sync,
+        )
+    )
+
+
+def _services(container: Container, **others: Any) -> Services:
+    return Services(
+        documents=container.documents(),
+        to_toolhive=to_toolhive,
+        deployed=container.deployed(),
+        release=current_release(),
+        **others,
+    )
+
+
+async def _no_overviews() -> Sequence[SourceOverview]:
+    return ()
+
+
+async def _refuse_to_sync(_name: str) -> SyncOutcome:
+    raise NotSupportedError("This server shows a moment of the past: no source is synced here")
 
 
 app = Application()

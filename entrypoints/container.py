@@ -50,7 +50,7 @@ class Container(containers.DeclarativeContainer):
     clock = providers.Singleton(SystemClock)
     log = providers.Singleton(EventLog, storage)
     projector = providers.Singleton(Projector, storage, log)
-    registries = providers.Singleton(Registries, projector)
+    registries = providers.Singleton(Registries, projector, storage, clock)
     documents = providers.Singleton(Documents, storage)
     cluster = providers.Factory(
         ClusterAccess,

@@ -9,13 +9,16 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import anyio
+import attrs
 import click
 from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config as HypercornConfig
 
+from domain.asof import Asked, AtPosition
 from domain.errors import CannotListenError
-from entrypoints.asgi import make_app
-from entrypoints.running import Running, running
+from entrypoints.asgi import make_app, make_past_app
+from entrypoints.container import opened
+from entrypoints.running import running
 from entrypoints.settings import Settings
 
 _MANY_REQUESTS = 1_000_000  # Hypercorn closes a connection after 1,000: clients only reconnect
@@ -29,19 +32,34 @@ async def serve(settings: Settings, *, json_logs: bool) -> None:
     """
     _log_to_stderr(json_logs=json_logs)
     async with running(settings) as started:
-        app: Any = make_app(started)
-        serving = hypercorn_serve(
-            app,
-            _hypercorn_config(settings),
-            shutdown_trigger=_stop_signal(started, settings),
-        )
-        try:
-            # A task of its own: Hypercorn leaves the one it stops in marked as cancelled.
-            await asyncio.create_task(serving)
-        except OSError as error:
-            raise CannotListenError(
-                f"cannot listen on {settings.listen}: {error.strerror}: choose another --address"
-            ) from error
+        await _listen(make_app(started), settings, started.readiness.stop)
+
+
+async def serve_past(settings: Settings, moment: Asked, *, json_logs: bool) -> None:
+    """Serve all registries as of a moment until SIGTERM or SIGINT.
+
+    Raises:
+        AnnalsError: it could not be started.
+    """
+    _log_to_stderr(json_logs=json_logs)
+    async with opened(settings.config, settings.data_dir, must_exist=True) as container:
+        await container.projector().load()
+        resolved = await container.registries().resolve(moment)
+        fixed = attrs.evolve(moment, at=AtPosition(resolved.position))
+        click.echo(f"The log as of @{resolved.position}, which nothing changes:")
+        await _listen(make_past_app(container, fixed), settings, lambda: None)
+
+
+async def _listen(app: Any, settings: Settings, stopping: Callable[[], None]) -> None:
+    trigger = _stop_signal(settings, stopping)
+    serving = hypercorn_serve(app, _hypercorn_config(settings), shutdown_trigger=trigger)
+    try:
+        # A task of its own: Hypercorn leaves the one it stops in marked as cancelled.
+        await asyncio.create_task(serving)
+    except OSError as error:
+        raise CannotListenError(
+            f"cannot listen on {settings.listen}: {error.strerror}: choose another --address"
+        ) from error
 
 
 def _hypercorn_config(settings: Settings) -> HypercornConfig:
@@ -55,14 +73,16 @@ def _hypercorn_config(settings: Settings) -> HypercornConfig:
     return config
 
 
-def _stop_signal(started: Running, settings: Settings) -> Callable[..., Awaitable[None]]:
+def _stop_signal(
+    settings: Settings, stopping: Callable[[], None]
+) -> Callable[..., Awaitable[None]]:
     """What Hypercorn awaits from when it listens to when it shall stop."""
 
     async def wait_for_stop() -> None:
         with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
             _greet(settings)
             await anext(signals)
-            started.readiness.stop()
+            stopping()
             with anyio.move_on_after(settings.config.server.drain_seconds):
                 await anext(signals)  # whoever signals twice does not want to wait
 

@@ -105,6 +105,9 @@ class MemoryStorage:
         commits = self._commits.values()
         return {c.recorded_at: c.effective_at for c in commits if c.recorded_at in wanted}
 
+    async def first_of(self, stream: StreamName) -> StoredEvent | None:
+        return next((event for event in self._events if event.stream == stream), None)
+
     async def in_effect(
         self, stream: StreamName, effective_at: datetime, *, upto: Position
     ) -> Position:

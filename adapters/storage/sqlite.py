@@ -138,16 +138,21 @@ class SqliteStorage:
         rows = await self._database.fetch(sql, json.dumps([to_micros(at) for at in recorded]))
         return {from_micros(at): from_micros(effective_at) for at, effective_at in rows}
 
+    async def first_of(self, stream: StreamName) -> StoredEvent | None:
+        return next(iter(await self._event_of(stream, 1)), None)
+
+    async def _event_of(self, stream: StreamName, version: int) -> list[StoredEvent]:
+        sql = f"{_EVENTS} WHERE stream = ? AND stream_version = ?"
+        return [_event(row) for row in await self._database.fetch(sql, stream, version)]
+
     async def in_effect(
         self, stream: StreamName, effective_at: datetime, *, upto: Position
     ) -> Position:
         """Both times of a stream only grow, so a few looks at its versions find the place."""
-        sql = f"{_EVENTS} WHERE stream = ? AND stream_version = ?"
         low, high, found = 1, await self.stream_version(stream), ORIGIN
         while low <= high:
             middle = (low + high) // 2
-            (row,) = await self._database.fetch(sql, stream, middle)
-            event = _event(row)
+            (event,) = await self._event_of(stream, middle)
             if event.position <= upto and event.effective_at <= effective_at:
                 low, found = middle + 1, event.position
             else:

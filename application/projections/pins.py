@@ -23,13 +23,19 @@ class PinsProjection:
         return {PinName(name): unpack(value, PinSet) for name, value in rows}
 
     def step(self, state: Pins, events: Sequence[LoggedEvent]) -> Step[Pins]:
-        pins = dict(state)
-        for logged in events:
-            match logged.event:
-                case PinSet() as pin:
-                    pins[pin.name] = pin
-                case PinRemoved(name=name):
-                    pins.pop(name, None)
+        pins = fold_pins(state, events)
         puts = {str(name): pack(pin) for name, pin in pins.items() if pin is not state.get(name)}
         deletes = frozenset(str(name) for name in state.keys() - pins.keys())
         return Step(pins, [ViewChange(since=events[-1].position, puts=puts, deletes=deletes)])
+
+
+def fold_pins(pins: Pins, events: Iterable[LoggedEvent]) -> Pins:
+    """Fold events without a view."""
+    folded = dict(pins)
+    for logged in events:
+        match logged.event:
+            case PinSet() as pin:
+                folded[pin.name] = pin
+            case PinRemoved(name=name):
+                folded.pop(name, None)
+    return folded

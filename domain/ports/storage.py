@@ -80,6 +80,10 @@ class EventStorePort(Protocol):
         """When what was recorded at these times took effect, for those that commits have."""
         ...
 
+    async def first_of(self, stream: StreamName) -> StoredEvent | None:
+        """The first event of *stream*, None where it has none."""
+        ...
+
     async def in_effect(
         self, stream: StreamName, effective_at: datetime, *, upto: Position
     ) -> Position:

@@ -3,9 +3,13 @@
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from domain.asof import Asked
+    from entrypoints.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -24,6 +28,24 @@ _data_dir = click.option(
     help="Where the log and the caches are kept.  [default: ./data]",
 )
 _json = click.option("--json", "as_json", is_flag=True, help="Write JSON, for machines.")
+_at = click.option(
+    "--at",
+    metavar="AS-OF",
+    help="What this registry had recorded by then: a time with an offset (2026-11-22T09:30:00Z), "
+    "a date (2026-11-22, its UTC midnight), a position (@4711), or the name of a pin.  [default: "
+    "the end of the log]",
+)
+_effective_at = click.option(
+    "--effective-at",
+    metavar="TIME",
+    help="What the sources themselves said by then, as far as it was known: a time or a date.",
+)
+registry_option = click.option(
+    "--registry",
+    "registry_name",
+    metavar="NAME",
+    help="Which registry.  [default: the default one]",
+)
 
 
 def common_options(command: F) -> F:
@@ -32,6 +54,38 @@ def common_options(command: F) -> F:
 
 
 json_option = _json
+
+
+def moment_options(command: F) -> F:
+    """Give a command --at and --effective-at."""
+    return _at(_effective_at(command))
+
+
+def asked(at: str | None, effective_at: str | None) -> "Asked":
+    """The moment that the options name.
+
+    Raises:
+        InvalidAsOfError
+    """
+    from domain.asof import Asked, parse_as_of, parse_effective_at
+
+    return Asked(
+        at=parse_as_of(at) if at else None,
+        effective_at=parse_effective_at(effective_at) if effective_at else None,
+    )
+
+
+def listening(settings: "Settings", address: str) -> "Settings":
+    """The settings with another address, which must be one."""
+    import attrs
+
+    from entrypoints.config import ServerConfig
+
+    try:
+        ServerConfig(address=address)
+    except ValueError as error:
+        raise click.BadParameter(f"{address!r}: {error}", param_hint="--address") from error
+    return attrs.evolve(settings, address=address)
 
 
 def run(work: Callable[..., Awaitable[T]], *arguments: Any, **options: Any) -> T:

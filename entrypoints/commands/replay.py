@@ -7,24 +7,20 @@ from typing import Any
 
 import click
 
-from entrypoints.commands.options import common_options, run
+from entrypoints.commands.options import (
+    asked,
+    common_options,
+    listening,
+    moment_options,
+    registry_option,
+    run,
+)
 from entrypoints.commands.output import progress
 
 
 @click.command()
-@click.option(
-    "--at",
-    "moment",
-    metavar="AS-OF",
-    help="A time with an offset (2026-11-22T09:30:00Z), a date (2026-11-22, its UTC midnight), "
-    "or a position (@4711).  [default: the end of the log]",
-)
-@click.option(
-    "--registry",
-    "registry_name",
-    metavar="NAME",
-    help="Which registry.  [default: the default one]",
-)
+@moment_options
+@registry_option
 @click.option(
     "--format",
     "format_name",
@@ -34,14 +30,21 @@ from entrypoints.commands.output import progress
     help="A registry file of one of the two formats, or `api`: the answer of GET /v0.1/servers.",
 )
 @click.option("--output", type=click.Path(path_type=Path), help="Write into FILE.", metavar="FILE")
+@click.option("--serve", is_flag=True, help="Serve that moment over HTTP instead.")
+@click.option("--address", metavar="[HOST]:PORT", help="Where to --serve.  [default: :8080]")
 @common_options
 def replay(**options: Any) -> None:
     """Give back the registry of any past moment, rebuilt from the log alone.
 
     The document goes to standard output or FILE; position, time, counts and Merkle root of the
-    moment go to standard error.
+    moment go to standard error. With --serve that moment is what clients get at the address:
+    read-only, and no source is synced.
     """
     as_json = options.pop("as_json")
+    if options.pop("serve"):
+        run(_serve, options, json_logs=as_json)
+        return
+    options.pop("address")
     summary = run(_replay, **options)
     if as_json:
         click.echo(json.dumps(summary), err=True)
@@ -50,29 +53,38 @@ def replay(**options: Any) -> None:
             click.echo(f"{name.replace('_', ' '):<12} {value}", err=True)
 
 
+async def _serve(options: dict[str, Any], *, json_logs: bool) -> None:
+    from entrypoints.serve import serve_past
+    from entrypoints.settings import read_settings
+
+    settings = read_settings(options["config_file"], options["data_dir"])
+    if options["address"] is not None:
+        settings = listening(settings, options["address"])
+    moment = asked(options["at"], options["effective_at"])
+    await serve_past(settings, moment, json_logs=json_logs)
+
+
 async def _replay(
-    moment: str | None,
+    at: str | None,
+    effective_at: str | None,
     registry_name: str | None,
     format_name: str,
     output: Path | None,
     config_file: Path | None,
     data_dir: Path | None,
 ) -> dict[str, Any]:
+    from application.moments import resolve_from_log
     from application.replay import render_answer, render_file, replay
-    from domain.asof import AtPosition, parse_as_of
     from domain.timestamps import to_rfc_3339
     from entrypoints.container import formats, opened
     from entrypoints.settings import read_settings
 
-    as_of = parse_as_of(moment) if moment else None
     settings = read_settings(config_file, data_dir)
     async with opened(settings.config, settings.data_dir, must_exist=True) as container:
-        head = await container.storage().head()
-        commit = await container.log().resolve(
-            as_of or AtPosition(head.position), container.clock()
-        )
+        log = container.log()
+        moment = await resolve_from_log(asked(at, effective_at), log, container.clock())
         with progress("Replaying") as advance:
-            past = await replay(container.log(), commit, advance)
+            past = await replay(log, moment, advance)
         registry = past.registry(registry_name)
         documents = container.documents()
         if format_name == "api":
@@ -80,13 +92,15 @@ async def _replay(
         else:
             document = await render_file(registry, documents, formats()[format_name])
     _write(document, output)
+    effective = moment.effective_at
     return {
         "registry": registry.definition.name,
-        "position": commit.last_position,
-        "recorded_at": to_rfc_3339(commit.recorded_at),
+        "position": moment.position,
+        "recorded_at": to_rfc_3339(moment.commit.recorded_at),
+        **({"effective_at": to_rfc_3339(effective)} if effective else {}),
         "servers": len({served.entry.key.name for served in registry.servers}),
         "versions": len(registry.servers),
-        "merkle_root": commit.root.hex(),
+        "merkle_root": moment.commit.root.hex(),
     }
 
 

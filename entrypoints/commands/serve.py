@@ -1,14 +1,10 @@
 """registry serve"""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from entrypoints.commands.options import common_options, run
-
-if TYPE_CHECKING:
-    from entrypoints.settings import Settings
+from entrypoints.commands.options import common_options, listening, run
 
 
 @click.command()
@@ -33,20 +29,7 @@ def serve(
     async def work() -> None:
         settings = read_settings(config_file, data_dir)
         if address is not None:
-            settings = _listening(settings, address)
+            settings = listening(settings, address)
         await serve_until_stopped(settings, json_logs=as_json)
 
     run(work)
-
-
-def _listening(settings: "Settings", address: str) -> "Settings":
-    """The settings with another address, which must be one."""
-    import attrs
-
-    from entrypoints.config import ServerConfig
-
-    try:
-        ServerConfig(address=address)
-    except ValueError as error:
-        raise click.BadParameter(f"{address!r}: {error}", param_hint="--address") from error
-    return attrs.evolve(settings, address=address)

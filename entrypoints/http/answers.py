@@ -7,15 +7,25 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from application.registry_version import RegistryVersion
-from domain.timestamps import to_micros
+from application.served import ServedRegistry
+from domain.timestamps import to_rfc_3339
 from entrypoints.http.services import Services
 
 JSON = "application/json"
+EXPOSED_HEADERS = (
+    b"ETag",
+    b"Registry-Position",
+    b"Registry-Withdrawals",
+    b"Registry-Recorded-At",
+    b"Registry-Effective-At",
+)
+"""What pages of other origins may read of an answer."""
 
 # A sync can change any answer at any moment, and pages of a walk must fit each other. Asking
 # again costs a 304, which is cheaper than explaining a stale page.
 _CACHE_CONTROL = "public, max-age=0, must-revalidate"
+# What was recorded up to a position never changes (RFC 8246).
+_IMMUTABLE = "public, max-age=31536000, immutable"
 
 
 def json_answer(value: Any) -> Response:
@@ -33,21 +43,20 @@ def encode(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
 
 
-def entity_tag(services: Services, registry: RegistryVersion, variant: str) -> str:
+def entity_tag(services: Services, registry: ServedRegistry, variant: str) -> str:
     """A strong entity tag (RFC 9110 section 8.8.3), for all paths of a registry in one variant.
 
     An answer follows from its URL, the registry version and the release that renders it. The
-    time of the last change tells one log from another that has come as far.
+    registry's mark tells one log from another that has come as far.
     """
-    version = services.release["version"]
-    changed = to_micros(registry.changed_at)
-    return f'"{registry.definition.name}-{registry.position}-{changed:x}-{version}-{variant}"'
+    version, name = services.release["version"], registry.definition.name
+    return f'"{name}-{registry.position}-{registry.mark}-{version}-{variant}"'
 
 
 async def answer_from(
     services: Services,
     request: Request,
-    registry: RegistryVersion,
+    registry: ServedRegistry,
     render: Callable[[], Awaitable[bytes]],
     variant: str = "official",
     keep_as: Hashable = None,
@@ -57,16 +66,27 @@ async def answer_from(
     With *keep_as* the body is kept for others who ask for the same of this registry version.
     """
     tag = entity_tag(services, registry, variant)
-    headers = {
-        "ETag": tag,
-        "Registry-Position": str(registry.position),
-        "Registry-Withdrawals": registry.withdrawals,
-        "Cache-Control": _CACHE_CONTROL,
-    }
+    headers = {"ETag": tag, **_registry_headers(registry)}
     if _is_known(request, tag):
         return Response(status_code=304, headers=headers)
     made = render() if keep_as is None else services.kept.get((tag, keep_as), render)
     return Response(await made, headers=headers, media_type=JSON)
+
+
+def _registry_headers(registry: ServedRegistry) -> dict[str, str]:
+    headers = {
+        "Registry-Position": str(registry.position),
+        "Registry-Withdrawals": registry.withdrawals,
+        "Cache-Control": _CACHE_CONTROL,
+    }
+    if (moment := registry.moment) is None:
+        return headers
+    headers["Registry-Recorded-At"] = to_rfc_3339(moment.commit.recorded_at)
+    if moment.effective_at:
+        headers["Registry-Effective-At"] = to_rfc_3339(moment.effective_at)
+    if moment.is_fixed:
+        headers["Cache-Control"] = _IMMUTABLE
+    return headers
 
 
 def _is_known(request: Request, tag: str) -> bool:

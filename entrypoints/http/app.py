@@ -10,6 +10,7 @@ from starlette.routing import Match, Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from entrypoints.http import deployed, official, operations, registries, sources, toolhive
+from entrypoints.http.answers import EXPOSED_HEADERS
 from entrypoints.http.endpoint import Endpoint, Handler
 from entrypoints.http.errors import problem, problem_of
 from entrypoints.http.openapi import documented
@@ -33,7 +34,7 @@ _CORS = [
     (b"access-control-allow-origin", b"*"),
     (b"access-control-allow-methods", b"GET, OPTIONS"),
     (b"access-control-allow-headers", b"Authorization, Content-Type"),
-    (b"access-control-expose-headers", b"ETag, Registry-Position, Registry-Withdrawals"),
+    (b"access-control-expose-headers", b", ".join(EXPOSED_HEADERS)),
 ]
 _DAY = "86400"
 _SAFE = "/%:@!$&'()*+,;=~?"  # what may stand in a URL as it came

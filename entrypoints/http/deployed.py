@@ -9,8 +9,9 @@ from starlette.responses import Response
 
 from domain.ports.deployed import DeployedServer
 from entrypoints.http.answers import json_answer
+from entrypoints.http.asked import asked_registry
 from entrypoints.http.endpoint import Endpoint, in_every_registry
-from entrypoints.http.services import Services, asked_registry
+from entrypoints.http.services import Services
 from entrypoints.http.toolhive import GROUP
 
 _LIST, _ONE = "/deployed", "/deployed/{name}"

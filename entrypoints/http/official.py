@@ -1,23 +1,28 @@
 """The official MCP Registry API (spec sections 1 to 4): what it reads."""
 
+from collections.abc import Sequence
 from functools import partial
 
-import anyio.to_thread
+import attrs
 from starlette.requests import Request
 from starlette.responses import Response
 
-from application.cursor import ListFilters, encode_cursor
+from application.cursor import encode_cursor
 from application.queries import LATEST, Page, server_version, versions_of
-from application.queries import list_servers as find_servers
-from application.registry_version import RegistryVersion
 from application.rendering import server_list, server_response
-from domain.errors import NotSupportedError
+from application.served import ServedRegistry
+from domain.asof import NOW
+from domain.composition import RegistryEntry
+from domain.errors import InvalidCursorError, NotSupportedError
+from domain.identifiers import EntryKind, EntryName
 from entrypoints.http.answers import answer_from, json_answer
+from entrypoints.http.asked import asked_registry, moment_of
 from entrypoints.http.endpoint import Endpoint, in_every_registry
 from entrypoints.http.parameters import (
     CURSOR,
     INCLUDE_DELETED,
     LIMIT,
+    MOMENT,
     SEARCH,
     UPDATED_SINCE,
     VERSION,
@@ -25,7 +30,7 @@ from entrypoints.http.parameters import (
     include_deleted,
     list_query,
 )
-from entrypoints.http.services import Services, asked_registry
+from entrypoints.http.services import Services
 from entrypoints.http.validation import validate
 
 GROUP = "official"
@@ -35,23 +40,23 @@ _BASES = in_every_registry("/v0.1", "/v0", "")
 async def list_servers(services: Services, request: Request) -> Response:
     registry = await asked_registry(services, request)
     query = list_query(request)
+    _refuse_other_moment(registry, query)
     render = partial(_page, services, registry, query)
     return await answer_from(services, request, registry, render, keep_as=query)
 
 
 async def list_versions(services: Services, request: Request) -> Response:
     registry = await asked_registry(services, request)
-    name = request.path_params["serverName"]
-    found = versions_of(registry, name, include_deleted=include_deleted(request))
-    page = Page(found, None)
-    return await answer_from(services, request, registry, partial(_rendered, services, page))
+    entries = await _named(registry, request)
+    page = Page(versions_of(entries, include_deleted=include_deleted(request)), None)
+    render = partial(_rendered, services, registry, page)
+    return await answer_from(services, request, registry, render)
 
 
 async def get_version(services: Services, request: Request) -> Response:
     registry = await asked_registry(services, request)
     served = server_version(
-        registry,
-        request.path_params["serverName"],
+        await _named(registry, request),
         request.path_params.get("version", LATEST),
         include_deleted=include_deleted(request),
     )
@@ -93,25 +98,30 @@ async def version(services: Services, request: Request) -> Response:
     )
 
 
-async def _page(services: Services, registry: RegistryVersion, query: ListQuery) -> bytes:
-    filters = query.filters
-    texts = await services.documents.texts(registry) if filters.search else {}
-    find = partial(
-        find_servers, registry, filters, after=query.after, limit=query.limit, texts=texts
-    )
-    page = await anyio.to_thread.run_sync(find) if _reads_far(filters) else find()
-    return await _rendered(services, page)
+async def _named(registry: ServedRegistry, request: Request) -> Sequence[RegistryEntry]:
+    return await registry.named(EntryName(EntryKind.SERVER, request.path_params["serverName"]))
 
 
-def _reads_far(filters: ListFilters) -> bool:
-    """Whether a page may lie anywhere in the list: finding it must not hold up other requests."""
-    return bool(filters.search or filters.updated_since or filters.version not in (None, LATEST))
+def _refuse_other_moment(registry: ServedRegistry, query: ListQuery) -> None:
+    """All pages of a walk are of one moment."""
+    if query.asked not in (NOW, moment_of(registry)):
+        raise InvalidCursorError(
+            "The cursor goes on with a list of another moment: ask for it without `at`, or begin"
+            " the list anew"
+        )
 
 
-async def _rendered(services: Services, page: Page) -> bytes:
+async def _page(services: Services, registry: ServedRegistry, query: ListQuery) -> bytes:
+    page = await registry.page(query.filters, query.after, query.limit, services.documents)
+    return await _rendered(services, registry, page)
+
+
+async def _rendered(services: Services, registry: ServedRegistry, page: Page) -> bytes:
     documents = await services.documents.bodies(page.servers)
     responses = [server_response(*pair) for pair in zip(page.servers, documents, strict=True)]
-    return server_list(responses, encode_cursor(page.next_cursor) if page.next_cursor else None)
+    if (cursor := page.next_cursor) is None:
+        return server_list(responses, None)
+    return server_list(responses, encode_cursor(attrs.evolve(cursor, asked=moment_of(registry))))
 
 
 _endpoint = partial(Endpoint, bases=_BASES, group=GROUP)
@@ -123,7 +133,7 @@ ENDPOINTS = (
         path="/servers",
         handler=list_servers,
         summary="List servers, in the order of name and version, page by page.",
-        query=(CURSOR, LIMIT, SEARCH, UPDATED_SINCE, VERSION, INCLUDE_DELETED),
+        query=(CURSOR, LIMIT, SEARCH, UPDATED_SINCE, VERSION, INCLUDE_DELETED, *MOMENT),
         answer="ServerList",
         errors=(400, 404, 422),
     ),
@@ -131,7 +141,7 @@ ENDPOINTS = (
         path="/servers/{serverName}/versions/{version}",
         handler=get_version,
         summary="One version of a server; `latest` is the latest that is not deleted.",
-        query=(INCLUDE_DELETED,),
+        query=(INCLUDE_DELETED, *MOMENT),
         answer="ServerResponse",
         errors=(400, 404, 422),
     ),
@@ -139,7 +149,7 @@ ENDPOINTS = (
         path="/servers/{serverName}/versions",
         handler=list_versions,
         summary="All versions of a server, the newest publication first.",
-        query=(INCLUDE_DELETED,),
+        query=(INCLUDE_DELETED, *MOMENT),
         answer="ServerList",
         errors=(400, 404, 422),
     ),
@@ -147,7 +157,7 @@ ENDPOINTS = (
         path="/servers/{serverName}",
         handler=get_version,
         summary="The latest version of a server, as older clients ask for it.",
-        query=(INCLUDE_DELETED,),
+        query=(INCLUDE_DELETED, *MOMENT),
         answer="ServerResponse",
         errors=(400, 404, 422),
     ),

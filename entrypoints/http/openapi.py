@@ -14,10 +14,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from entrypoints.http.answers import JSON, passing_answer
+from entrypoints.http.asked import asked_registry
 from entrypoints.http.endpoint import PATH_PARAMETERS, REGISTRY, ROOT, Endpoint, path_parameters
 from entrypoints.http.operations import GROUP
 from entrypoints.http.schemas import SCHEMAS, reference
-from entrypoints.http.services import Services, asked_registry
+from entrypoints.http.services import Services
 
 _YAML, _HTML = "application/yaml", "text/html; charset=utf-8"
 _STANDARD = "https://github.com/modelcontextprotocol/registry"

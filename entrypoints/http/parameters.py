@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from application.cursor import Cursor, ListFilters, continued, decode_cursor
 from application.registry_version import ServerKey
+from domain.asof import NOW, Asked, parse_as_of, parse_effective_at
 from domain.errors import (
     InvalidCursorError,
     InvalidInputError,
@@ -51,6 +52,18 @@ INCLUDE_DELETED = Parameter(
     schema={"type": "boolean", "default": False},
     description="Whether deleted versions are shown.",
 )
+AT = Parameter(
+    name="at",
+    schema={"type": "string"},
+    description="The registry as it had been recorded by then: a time with an offset, a date, a "
+    "position such as @4711, or the name of a pin.",
+)
+EFFECTIVE_AT = Parameter(
+    name="effective_at",
+    schema={"type": "string"},
+    description="What the sources themselves said by then: a time with an offset, or a date.",
+)
+MOMENT = (AT, EFFECTIVE_AT)
 FORMAT = Parameter(
     name="format",
     schema={"type": "string", "enum": ["toolhive", "upstream"], "default": "toolhive"},
@@ -63,11 +76,12 @@ _LIMIT = re.compile("0*[1-9][0-9]{0,2}", re.ASCII)
 
 @attrs.frozen(kw_only=True)
 class ListQuery:
-    """Which page of which list is asked for."""
+    """Which page of which list is asked for. `asked` is the moment that the cursor is of."""
 
     filters: ListFilters
     after: ServerKey | None
     limit: int
+    asked: Asked = NOW
 
 
 def read_query(request: Request) -> dict[str, str]:
@@ -99,7 +113,29 @@ def list_query(request: Request) -> ListQuery:
     if "cursor" not in query:
         return ListQuery(filters=asked, after=None, limit=limit)
     cursor, filters = _continued(asked, query["cursor"])
-    return ListQuery(filters=filters, after=cursor.after, limit=limit)
+    return ListQuery(filters=filters, after=cursor.after, limit=limit, asked=cursor.asked)
+
+
+def asked_moment(request: Request) -> Asked:
+    """The moment that the query asks for.
+
+    Raises:
+        InvalidInputError
+    """
+    query = read_query(request)
+    at, effective_at = query.get("at"), query.get("effective_at")
+    return Asked(
+        at=parse_as_of(at) if at else None,
+        effective_at=parse_effective_at(effective_at) if effective_at else None,
+    )
+
+
+def cursor_moment(request: Request) -> Asked:
+    """The moment of the list that the query goes on with."""
+    try:
+        return decode_cursor(read_query(request).get("cursor", ":")).asked
+    except InvalidCursorError:
+        return NOW  # who reads the list tells of it
 
 
 def include_deleted(request: Request) -> bool:

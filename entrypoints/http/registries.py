@@ -11,7 +11,7 @@ from domain.composition import default_registry
 from domain.timestamps import to_rfc_3339
 from entrypoints.http.answers import json_answer
 from entrypoints.http.endpoint import Endpoint
-from entrypoints.http.services import Services, asked_registry
+from entrypoints.http.services import Services
 from entrypoints.http.sources import BASES
 
 GROUP = "registries"
@@ -23,7 +23,8 @@ async def list_registries(services: Services, _request: Request) -> Response:
 
 
 async def get_registry(services: Services, request: Request) -> Response:
-    return json_answer(_registry(services, await asked_registry(services, request)))
+    version = await services.registries.current(request.path_params["registryName"])
+    return json_answer(_registry(services, version))
 
 
 def _registry(services: Services, version: RegistryVersion) -> dict[str, Any]:

@@ -4,12 +4,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import attrs
-from starlette.requests import Request
 
 from application.configuration import ConfigurationReport
 from application.documents import Documents
 from application.registries import Registries
-from application.registry_version import RegistryVersion
 from application.source_overview import SourceOverview
 from application.sync import SyncOutcome
 from domain.ports.deployed import DeployedPort
@@ -37,12 +35,3 @@ class Services:
     sync_now: Callable[[str], Awaitable[SyncOutcome]]
     release: Mapping[str, str]
     kept: KeptAnswers = attrs.field(factory=KeptAnswers)
-
-
-async def asked_registry(services: Services, request: Request) -> RegistryVersion:
-    """The registry that the path names, else the default one.
-
-    Raises:
-        RegistryNotFoundError
-    """
-    return await services.registries.current(request.path_params.get("registryName"))

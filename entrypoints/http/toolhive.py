@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -10,16 +11,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from application.queries import LATEST, live_servers, server_version
-from application.registry_version import RegistryVersion
+from application.served import ServedRegistry
 from domain.composition import RegistryEntry
 from domain.entry import TOOLHIVE_META
 from domain.errors import ServerNotFoundError
+from domain.identifiers import EntryKind, EntryName
 from domain.timestamps import to_rfc_3339
 from entrypoints.http.answers import answer_from, encode
+from entrypoints.http.asked import asked_registry
 from entrypoints.http.endpoint import Endpoint, in_every_registry
 from entrypoints.http.official import refuse_to_publish
-from entrypoints.http.parameters import FORMAT, wants_upstream
-from entrypoints.http.services import Services, ToToolhive, asked_registry
+from entrypoints.http.parameters import FORMAT, MOMENT, wants_upstream
+from entrypoints.http.services import Services, ToToolhive
 
 GROUP = "toolhive"
 _BASES = in_every_registry("/api/v0")
@@ -36,7 +39,7 @@ async def info(services: Services, request: Request) -> Response:
         return encode(
             {
                 "version": _FORMAT_VERSION,
-                "last_updated": to_rfc_3339(registry.changed_at),
+                "last_updated": to_rfc_3339((await registry.whole()).changed_at),
                 "source": ",".join(registry.definition.sources),
                 "total_servers": len(await _latest(registry)),
             }
@@ -57,7 +60,7 @@ async def list_servers(services: Services, request: Request) -> Response:
 async def get_server(services: Services, request: Request) -> Response:
     registry = await asked_registry(services, request)
     upstream = wants_upstream(request)
-    served = _named(registry, request.path_params["name"])
+    served = await _named(registry, request.path_params["name"])
 
     async def render() -> bytes:
         (document,) = await services.documents.bodies([served])
@@ -70,29 +73,29 @@ def _variant(*, upstream: bool) -> str:
     return "upstream" if upstream else GROUP
 
 
-async def _upstream_list(services: Services, registry: RegistryVersion) -> bytes:
+async def _upstream_list(services: Services, registry: ServedRegistry) -> bytes:
     documents = await services.documents.bodies(await _latest(registry))
     return b'{"servers":[%b],"total":%d}' % (b",".join(documents), len(documents))
 
 
-async def _toolhive_list(services: Services, registry: RegistryVersion) -> bytes:
+async def _toolhive_list(services: Services, registry: ServedRegistry) -> bytes:
     documents = await services.documents.bodies(await _latest(registry))
     return await anyio.to_thread.run_sync(_summaries, services.to_toolhive, documents)
 
 
-async def _latest(registry: RegistryVersion) -> Sequence[RegistryEntry]:
+async def _latest(registry: ServedRegistry) -> Sequence[RegistryEntry]:
     """The servers to show: a long way through a large registry, so beside other requests."""
-    live = await anyio.to_thread.run_sync(live_servers, registry)
+    live = await anyio.to_thread.run_sync(live_servers, await registry.whole())
     return [served for served in live if served.entry.is_latest]
 
 
-def _named(registry: RegistryVersion, name: str) -> RegistryEntry:
+async def _named(registry: ServedRegistry, name: str) -> RegistryEntry:
     """A server by its full name, or by the key that ToolHive's files have for it."""
-    try:
-        return server_version(registry, name, LATEST, include_deleted=False)
-    except ServerNotFoundError:
-        full_name = f"{TOOLHIVE_META}/{name}"
-        return server_version(registry, full_name, LATEST, include_deleted=False)
+    for full_name in (name, f"{TOOLHIVE_META}/{name}"):
+        with suppress(ServerNotFoundError):
+            entries = await registry.named(EntryName(EntryKind.SERVER, full_name))
+            return server_version(entries, LATEST, include_deleted=False)
+    raise ServerNotFoundError("Server not found")
 
 
 def _summaries(to_toolhive: ToToolhive, documents: Iterable[bytes]) -> bytes:
@@ -170,7 +173,7 @@ ENDPOINTS = (
         path="/info",
         handler=info,
         summary="How many servers there are, from where, and when that last changed.",
-        query=(FORMAT,),
+        query=(FORMAT, *MOMENT),
         answer="ToolhiveInfo",
         errors=(400, 404),
     ),
@@ -178,7 +181,7 @@ ENDPOINTS = (
         path="/servers",
         handler=list_servers,
         summary="All servers at once, each in short.",
-        query=(FORMAT,),
+        query=(FORMAT, *MOMENT),
         answer="ToolhiveList",
         errors=(400, 404),
     ),
@@ -186,7 +189,7 @@ ENDPOINTS = (
         path="/servers/{name}",
         handler=get_server,
         summary="One server, by its short key or its full name.",
-        query=(FORMAT,),
+        query=(FORMAT, *MOMENT),
         answer="ToolhiveServer",
         errors=(400, 404),
     ),

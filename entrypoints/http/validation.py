@@ -14,7 +14,8 @@ from domain.errors import BodyTooLargeError
 from domain.json_checks import Issue, Place
 from domain.server_json import Severity
 from entrypoints.http.answers import json_answer
-from entrypoints.http.services import Services, asked_registry
+from entrypoints.http.asked import asked_registry
+from entrypoints.http.services import Services
 
 _MOST_BYTES = 1024 * 1024
 _MOST_ISSUES = 1000  # a small body can have as many as it has bytes

@@ -1,0 +1,133 @@
+"""What sources offered as of a position, read from the view in the order of names."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+
+import attrs
+
+from application.projections import CATALOGS
+from application.projections.catalogs import (
+    end_of,
+    key_prefix,
+    parse_row_key,
+    restore_state,
+    source_prefix,
+)
+from domain.catalog import Catalog, CatalogEntry, Departed, Versions
+from domain.composition import RegistryDefinition, RegistryEntry, compose
+from domain.identifiers import EntryKey, EntryName, Position, SourceName
+from domain.ports.storage import StoragePort
+
+_FIRST, _MORE = 100, 1000  # rows that are read at a time: most who begin to walk want a page
+
+State = tuple[EntryKey, CatalogEntry | Departed]
+
+
+@attrs.frozen(kw_only=True)
+class PastSources:
+    """The sources of a registry, each as of a position of its own.
+
+    With `effective`, times are those at which things took effect, else when they were recorded.
+    """
+
+    storage: StoragePort
+    definition: RegistryDefinition
+    positions: Mapping[SourceName, Position]
+    effective: bool
+
+    async def named(self, name: EntryName) -> Sequence[RegistryEntry]:
+        """What the registry offered under a name."""
+        found = {
+            source: await self._states(source, key_prefix(source, name))
+            for source in self.definition.sources
+        }
+        return _composed(self.definition, name, found)
+
+    async def walk(
+        self, start: EntryName | None = None
+    ) -> AsyncGenerator[tuple[EntryName, Sequence[RegistryEntry]], None]:
+        """What the registry offered, name by name, from *start*, which is included."""
+        walks = [(source, self._names(source, start)) for source in self.definition.sources]
+        heads = {source: await anext(names, None) for source, names in walks}
+        while present := [head for head in heads.values() if head]:
+            name = min((name for name, _ in present), key=_sort_key)
+            found: dict[SourceName, Sequence[State]] = {}
+            for source, names in walks:
+                if (head := heads[source]) and head[0] == name:
+                    found[source] = head[1]
+                    heads[source] = await anext(names, None)
+            yield name, _composed(self.definition, name, found)
+
+    async def catalogs(self) -> Mapping[SourceName, Catalog]:
+        """Everything at once."""
+        return {
+            source: Catalog({name: _versions(states) async for name, states in self._names(source)})
+            for source in self.definition.sources
+        }
+
+    async def _names(
+        self, source: SourceName, start: EntryName | None = None
+    ) -> AsyncIterator[tuple[EntryName, Sequence[State]]]:
+        """The versions of each name of a source, also of those that it offered no longer."""
+        first = key_prefix(source, start) if start else source_prefix(source)
+        pending: list[State] = []
+        async for states in self._pages(source, first, end_of(source_prefix(source))):
+            for state in states:
+                if pending and pending[-1][0].entry_name != state[0].entry_name:
+                    yield pending[-1][0].entry_name, pending
+                    pending = []
+                pending.append(state)
+        if pending:
+            yield pending[-1][0].entry_name, pending
+
+    async def _states(self, source: SourceName, prefix: str) -> Sequence[State]:
+        return [s async for states in self._pages(source, prefix, end_of(prefix)) for s in states]
+
+    async def _pages(
+        self, source: SourceName, start: str, stop: str
+    ) -> AsyncIterator[Sequence[State]]:
+        limit = _FIRST
+        while True:
+            rows = await self.storage.rows_at(
+                CATALOGS.view, self.positions[source], start=start, stop=stop, limit=limit
+            )
+            yield await self._timed([_state(*row) for row in rows])
+            if len(rows) < limit:
+                return
+            start, limit = rows[-1][0] + "\0", _MORE
+
+    async def _timed(self, states: Sequence[State]) -> Sequence[State]:
+        if not self.effective:
+            return states
+        times = await self.storage.effective_times(
+            {at for _, state in states for at in state.times}
+        )
+        return [(key, state.at_source(times)) for key, state in states]
+
+
+def _state(row_key: str, value: bytes) -> State:
+    _, key = parse_row_key(row_key)
+    return key, restore_state(key, value)
+
+
+def _versions(states: Iterable[State]) -> Versions:
+    listed: dict[str, CatalogEntry] = {}
+    departed: dict[str, Departed] = {}
+    for key, state in states:
+        if isinstance(state, CatalogEntry):
+            listed[key.version] = state
+        else:
+            departed[key.version] = state
+    return Versions(listed, departed)
+
+
+def _composed(
+    definition: RegistryDefinition,
+    name: EntryName,
+    found: Mapping[SourceName, Sequence[State]],
+) -> Sequence[RegistryEntry]:
+    catalogs = {source: Catalog({name: _versions(states)}) for source, states in found.items()}
+    return compose(definition, catalogs)
+
+
+def _sort_key(name: EntryName) -> tuple[str, str]:
+    return name.kind, name.name

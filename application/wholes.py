@@ -1,0 +1,38 @@
+"""Whole registries of the past, as long as they are asked for."""
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Hashable
+
+import anyio
+
+from application.registry_version import RegistryVersion
+
+
+class Wholes:
+    """Keeps the last ones that were asked for, with at most *most_entries* in all but the last."""
+
+    def __init__(self, most_entries: int = 100_000) -> None:
+        self._most_entries = most_entries
+        self._kept: OrderedDict[Hashable, RegistryVersion] = OrderedDict()
+        self._making = anyio.Lock()
+
+    def known(self, key: Hashable) -> RegistryVersion | None:
+        """The one of that key, if it is kept."""
+        if (kept := self._kept.get(key)) is not None:
+            self._kept.move_to_end(key)
+        return kept
+
+    async def get(
+        self, key: Hashable, make: Callable[[], Awaitable[RegistryVersion]]
+    ) -> RegistryVersion:
+        """The one of that key, made where it is not kept: one at a time, for it takes memory."""
+        async with self._making:
+            if known := self.known(key):
+                return known
+            made = self._kept[key] = await make()
+            while len(self._kept) > 1 and self._entries() > self._most_entries:
+                self._kept.popitem(last=False)
+            return made
+
+    def _entries(self) -> int:
+        return sum(len(version.entries) for version in self._kept.values())
