@@ -1,6 +1,7 @@
 """What sources offered as of a position, read from the view in the order of names."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import aclosing
 
 import attrs
 
@@ -18,6 +19,10 @@ from domain.identifiers import EntryKey, EntryName, Position, SourceName
 from domain.ports.storage import StoragePort
 
 _FIRST, _MORE = 100, 1000  # rows that are read at a time: most who begin to walk want a page
+
+NamedEntries = tuple[EntryName, Sequence[RegistryEntry]]
+TwoSides = tuple[EntryName, Sequence[RegistryEntry], Sequence[RegistryEntry]]
+"""What two registries offered under a name."""
 
 State = tuple[EntryKey, CatalogEntry | Departed]
 
@@ -42,14 +47,12 @@ class PastSources:
         }
         return _composed(self.definition, name, found)
 
-    async def walk(
-        self, start: EntryName | None = None
-    ) -> AsyncGenerator[tuple[EntryName, Sequence[RegistryEntry]], None]:
+    async def walk(self, start: EntryName | None = None) -> AsyncGenerator[NamedEntries, None]:
         """What the registry offered, name by name, from *start*, which is included."""
         walks = [(source, self._names(source, start)) for source in self.definition.sources]
         heads = {source: await anext(names, None) for source, names in walks}
         while present := [head for head in heads.values() if head]:
-            name = min((name for name, _ in present), key=_sort_key)
+            name = min((name for name, _ in present), key=sort_key)
             found: dict[SourceName, Sequence[State]] = {}
             for source, names in walks:
                 if (head := heads[source]) and head[0] == name:
@@ -104,6 +107,35 @@ class PastSources:
         return [(key, state.at_source(times)) for key, state in states]
 
 
+def recorded_sources(
+    storage: StoragePort, definition: RegistryDefinition, position: Position
+) -> PastSources:
+    """The sources of a registry as they had been recorded up to a position."""
+    return PastSources(
+        storage=storage,
+        definition=definition,
+        positions=dict.fromkeys(definition.sources, position),
+        effective=False,
+    )
+
+
+async def merged_walk(
+    left: PastSources, right: PastSources, start: EntryName | None = None
+) -> AsyncGenerator[TwoSides, None]:
+    """What two registries offered, name by name, from *start*, which is included."""
+    async with aclosing(left.walk(start)) as lefts, aclosing(right.walk(start)) as rights:
+        one, other = await anext(lefts, None), await anext(rights, None)
+        while heads := [head for head in (one, other) if head]:
+            name = min((name for name, _ in heads), key=sort_key)
+            old: Sequence[RegistryEntry] = ()
+            new: Sequence[RegistryEntry] = ()
+            if one and one[0] == name:
+                old, one = one[1], await anext(lefts, None)
+            if other and other[0] == name:
+                new, other = other[1], await anext(rights, None)
+            yield name, old, new
+
+
 def _state(row_key: str, value: bytes) -> State:
     _, key = parse_row_key(row_key)
     return key, restore_state(key, value)
@@ -125,9 +157,12 @@ def _composed(
     name: EntryName,
     found: Mapping[SourceName, Sequence[State]],
 ) -> Sequence[RegistryEntry]:
-    catalogs = {source: Catalog({name: _versions(states)}) for source, states in found.items()}
+    catalogs = {
+        source: Catalog({name: _versions(states)}) for source, states in found.items() if states
+    }
     return compose(definition, catalogs)
 
 
-def _sort_key(name: EntryName) -> tuple[str, str]:
+def sort_key(name: EntryName) -> tuple[str, str]:
+    """The order of walks."""
     return name.kind, name.name

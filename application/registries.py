@@ -10,7 +10,7 @@ import attrs
 
 from application.event_log import EventLog, catalog_stream
 from application.moments import Moment, resolve
-from application.past_walk import PastSources
+from application.past_walk import PastSources, recorded_sources
 from application.projections import DEFINITIONS
 from application.projector import Live, Projector
 from application.registry_version import (
@@ -29,7 +29,7 @@ from domain.identifiers import Position, RegistryName
 from domain.ports.clock import ClockPort
 from domain.ports.storage import StoragePort
 
-_LAST_KEY = chr(0x10FFFF)
+LAST_KEY = chr(0x10FFFF)
 
 
 class Registries:
@@ -60,15 +60,30 @@ class Registries:
 
         Raises:
             RegistryNotFoundError: there was none of that name.
-            InvalidAsOfError, PinNotFoundError, NothingRecordedError
+            InvalidAsOfError, PinNotFoundError, NothingRecordedError, NothingInEffectError
         """
         wanted = self._frozen if asked.is_live else asked
         if wanted.is_live:
             return LiveRegistry(await self.current(name))
-        moment = await self.resolve(wanted)
+        return await self.past(name, wanted)
+
+    async def past(self, name: str | None, asked: Asked) -> PastRegistry:
+        """The same, also of this very moment, as something that stays as it is.
+
+        Raises:
+            RegistryNotFoundError: there was none of that name.
+            InvalidAsOfError, PinNotFoundError, NothingRecordedError, NothingInEffectError
+        """
+        moment = await self.resolve(self._frozen if asked.is_live else asked)
         definitions = await self._definitions(moment.position)
         definition = find_registry(definitions, name)
         return PastRegistry(await self._sources(definition, moment), moment, self._wholes)
+
+    async def horizon(self) -> Position:
+        """The last position there is to know of."""
+        if self._frozen.is_live:
+            return self._projector.live.position
+        return (await self.resolve(self._frozen)).position
 
     async def resolve(self, asked: Asked) -> Moment:
         """What a moment stands for, with the views at least as far.
@@ -88,18 +103,13 @@ class Registries:
 
     async def _definitions(self, position: Position) -> Definitions:
         rows = await self._storage.rows_at(
-            DEFINITIONS.view, position, start="", stop=_LAST_KEY, limit=1
+            DEFINITIONS.view, position, start="", stop=LAST_KEY, limit=1
         )
         return DEFINITIONS.restore(rows)
 
     async def _sources(self, definition: RegistryDefinition, moment: Moment) -> PastSources:
         if (effective_at := moment.effective_at) is None:
-            return PastSources(
-                storage=self._storage,
-                definition=definition,
-                positions=dict.fromkeys(definition.sources, moment.position),
-                effective=False,
-            )
+            return recorded_sources(self._storage, definition, moment.position)
         positions = {
             source: await self._storage.in_effect(
                 catalog_stream(source), effective_at, upto=moment.position

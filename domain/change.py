@@ -2,15 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Any
 
 import attrs
 
-from domain.canonical_json import canonical_json
+from domain.edits import Edit, Operation, Path, edits
 from domain.entry import PUBLISHER_META, TOOLHIVE_META
 
 _MOST_PATHS = 100
-_Path: TypeAlias = tuple[str, ...]
 
 
 class ChangeClass(StrEnum):
@@ -37,117 +36,123 @@ class Change:
     more_paths: int = 0
 
 
+@attrs.frozen(kw_only=True)
+class Difference:
+    """One value that differs, and where (a JSON pointer, RFC 6901).
+
+    A `remove` has an old value and its path in the old document, an `add` a new value and its
+    path in the new one, a `replace` both values and the path in the new one, which is that in
+    the old one too unless array items before it came or went. A `move` has no value: what was
+    at `origin` is at `path`, and all other paths are told as if it had been there before.
+    """
+
+    path: str
+    operation: Operation
+    change_class: ChangeClass
+    old: Any = None
+    new: Any = None
+    origin: str | None = None
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Difference, ...]:
+    """All that makes one document into another, by path.
+
+    The `version` is not told: it is part of the key, and what it stands for is told beside it.
+    """
+    found = [_difference(edit) for edit in _edits(old, new)]
+    return tuple(sorted(found, key=lambda difference: (difference.path, difference.operation)))
+
+
 def classify_change(old: Mapping[str, Any], new: Mapping[str, Any]) -> Change:
-    """Compare two documents of one version."""
-    differing = list(_differences(old, new, ()))
-    paths = sorted(_pointer(path) for path in differing)
+    """The paths and the classes of the `differences` of two documents."""
+    found = list(_edits(old, new))
+    paths = sorted({_pointer(edit.path) for edit in found})
     return Change(
         paths=tuple(paths[:_MOST_PATHS]),
-        classes=tuple(sorted({_class_of(path) for path in differing})),
+        classes=tuple(sorted({_class_of(edit) for edit in found})),
         more_paths=max(0, len(paths) - _MOST_PATHS),
     )
 
 
-def _differences(old: Any, new: Any, path: _Path) -> Iterator[_Path]:
-    if isinstance(old, dict) and isinstance(new, dict):
-        yield from _object_differences(*_aligned(old, new, path), path)
-    elif _comparable_arrays(old, new):
-        for index, (left, right) in enumerate(zip(old, new, strict=True)):
-            yield from _differences(left, right, (*path, str(index)))
-    elif not _same(old, new):
-        yield path
+def reuses_version(change: Change) -> bool:
+    """Whether *change*, of one version, makes it another definition under its old name."""
+    return not _PASSING.issuperset(change.classes)
 
 
-def _same(old: Any, new: Any) -> bool:
-    """Equal as JSON: Python takes 1 and true for equal, JSON does not."""
-    return _ABSENT not in (old, new) and canonical_json(old) == canonical_json(new)
+def _edits(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Edit]:
+    return (edit for edit in edits(old, new, movable=_TOOLHIVE) if edit.path != ("version",))
 
 
-_ABSENT = object()
-
-
-def _object_differences(
-    old: Mapping[str, Any], new: Mapping[str, Any], path: _Path
-) -> Iterator[_Path]:
-    for member in old.keys() | new.keys():
-        left, right = old.get(member, _ABSENT), new.get(member, _ABSENT)
-        yield from _differences(_beside(left, right), _beside(right, left), (*path, member))
-
-
-def _beside(value: Any, other: Any) -> Any:
-    """An object that came or went is told member by member, so that each has its class."""
-    return {} if value is _ABSENT and isinstance(other, dict) and other else value
-
-
-def _comparable_arrays(old: Any, new: Any) -> bool:
-    """Arrays of objects of one length are compared item by item, others as a whole."""
-    return (
-        isinstance(old, list)
-        and isinstance(new, list)
-        and len(old) == len(new)
-        and all(isinstance(item, dict) for item in (*old, *new))
+def _difference(edit: Edit) -> Difference:
+    return Difference(
+        path=_pointer(edit.path),
+        operation=edit.operation,
+        change_class=_class_of(edit),
+        old=edit.old,
+        new=edit.new,
+        origin=_pointer(edit.origin) if edit.origin else None,
     )
 
 
-_TOOLHIVE: _Path = ("_meta", PUBLISHER_META, TOOLHIVE_META)
-
-
-def _aligned(
-    old: dict[str, Any], new: dict[str, Any], path: _Path
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """ToolHive keys its extension by image: another image alone is no change of the rest."""
-    if path == _TOOLHIVE and len(old) == len(new) == 1:
-        return dict(zip(new, old.values(), strict=True)), new
-    return old, new
-
-
-def _pointer(path: _Path) -> str:
+def _pointer(path: Path) -> str:
     return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in path)
 
 
-def _class_of(path: _Path) -> ChangeClass:
+def _class_of(edit: Edit) -> ChangeClass:
+    path = edit.path
+    if edit.operation == "move":
+        return ChangeClass.EXECUTION  # ToolHive's extensions go by what is run or contacted.
     if path[:3] == _TOOLHIVE:
-        return _toolhive_class(path[4:])
+        return _look_up(_TOOLHIVE_CLASSES, path[4:])
     if path[:2] == ("_meta", PUBLISHER_META):
-        return _POPULAR.get(path[-1], ChangeClass.DOCUMENTATION)
-    if _INPUT_MEMBERS.intersection(path):
-        return ChangeClass.INPUTS
-    return _MEMBERS.get(path[0] if path else "", ChangeClass.DOCUMENTATION)
+        return ChangeClass.POPULARITY if path[-1] in _POPULAR else ChangeClass.DOCUMENTATION
+    return _look_up(_CLASSES, path)
 
 
-def _toolhive_class(path: _Path) -> ChangeClass:
-    if path[:1] == ("metadata",):
-        return _POPULAR.get(path[-1], ChangeClass.DOCUMENTATION)
-    return _TOOLHIVE_MEMBERS.get(path[0] if path else "", ChangeClass.DOCUMENTATION)
+def _look_up(classes: Mapping[Path, ChangeClass], path: Path) -> ChangeClass:
+    """The class of the innermost member that has one."""
+    members = tuple(step for step in path if not step.isdecimal())
+    prefixes = (members[:length] for length in range(len(members), 0, -1))
+    found = (classes[prefix] for prefix in prefixes if prefix in classes)
+    return next(found, ChangeClass.DOCUMENTATION)
 
 
-_INPUT_MEMBERS = {"environmentVariables", "headers", "variables"}
-_MEMBERS = {
-    "packages": ChangeClass.EXECUTION,
-    "remotes": ChangeClass.EXECUTION,
-    "name": ChangeClass.IDENTITY,
-    "namespace": ChangeClass.IDENTITY,
-    "repository": ChangeClass.IDENTITY,
-    "provenance": ChangeClass.IDENTITY,
-    "status": ChangeClass.LIFECYCLE,
-    "allowedTools": ChangeClass.CAPABILITY,
-}
-_TOOLHIVE_MEMBERS = {
-    "args": ChangeClass.EXECUTION,
-    "docker_tags": ChangeClass.EXECUTION,
-    "oauth_config": ChangeClass.EXECUTION,
-    "permissions": ChangeClass.EXECUTION,
-    "proxy_port": ChangeClass.EXECUTION,
-    "target_port": ChangeClass.EXECUTION,
-    "volumes": ChangeClass.EXECUTION,
-    "env_vars": ChangeClass.INPUTS,
-    "headers": ChangeClass.INPUTS,
-    "tools": ChangeClass.CAPABILITY,
-    "tool_definitions": ChangeClass.CAPABILITY,
-    "provenance": ChangeClass.IDENTITY,
-    "tier": ChangeClass.IDENTITY,
-    "status": ChangeClass.LIFECYCLE,
-}
-_POPULAR = dict.fromkeys(
-    ("stars", "pulls", "last_updated", "stargazerCount", "pushedAt"), ChangeClass.POPULARITY
+def _table(rows: Mapping[ChangeClass, str]) -> dict[Path, ChangeClass]:
+    return {
+        tuple(member.split("/")): meaning
+        for meaning, members in rows.items()
+        for member in members.split()
+    }
+
+
+_TOOLHIVE: Path = ("_meta", PUBLISHER_META, TOOLHIVE_META)
+_PASSING = {ChangeClass.LIFECYCLE, ChangeClass.POPULARITY}
+_POPULAR = {"stars", "pulls", "last_updated", "stargazerCount", "pushedAt"}
+
+# What a member holds has its class too. Members that are not named here document.
+_CLASSES = _table(
+    {
+        ChangeClass.EXECUTION: "packages remotes",
+        ChangeClass.INPUTS: """
+            packages/environmentVariables packages/transport/headers packages/transport/variables
+            packages/packageArguments/variables packages/runtimeArguments/variables
+            remotes/headers remotes/variables
+        """,
+        ChangeClass.CAPABILITY: "allowedTools",
+        ChangeClass.IDENTITY: "name namespace repository provenance",
+        ChangeClass.LIFECYCLE: "status",
+    }
+)
+_TOOLHIVE_CLASSES = _table(
+    {
+        ChangeClass.EXECUTION: """
+            image url transport target_port proxy_port stateless args permissions volumes
+            oauth_config metadata/kubernetes/image metadata/kubernetes/transport
+        """,
+        ChangeClass.INPUTS: "env_vars headers",
+        ChangeClass.CAPABILITY: "tools tool_definitions",
+        ChangeClass.IDENTITY: "name repository_url provenance tier",
+        ChangeClass.LIFECYCLE: "status",
+        ChangeClass.POPULARITY: "metadata/stars metadata/pulls metadata/last_updated",
+    }
 )

@@ -9,8 +9,10 @@ from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from application.change_feed import ChangeFeed
 from application.configuration import ConfigurationReport
 from application.registries import Registries
+from application.registry_diff import RegistryDiff
 from application.source_overview import SourceOverview
 from application.sync import SyncOutcome
 from domain.asof import Asked
@@ -90,9 +92,14 @@ def make_past_app(container: Container, moment: Asked) -> ASGIApp:
     )
 
 
-def _services(container: Container, **others: Any) -> Services:
+def _services(container: Container, registries: Registries, **others: Any) -> Services:
+    storage, documents = container.storage(), container.documents()
     return Services(
-        documents=container.documents(),
+        registries=registries,
+        feed=ChangeFeed(storage, registries, documents),
+        diff=RegistryDiff(storage, documents),
+        documents=documents,
+        transparency=container.transparency(),
         to_toolhive=to_toolhive,
         deployed=container.deployed(),
         release=current_release(),

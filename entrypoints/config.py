@@ -16,6 +16,7 @@ from adapters.sources.formats import FORMATS
 from domain.canonical_json import canonical_json
 from domain.filters import Filter, NamePattern
 from domain.identifiers import RegistryName, SourceName, registry_name, source_name
+from domain.notes import COSIGNATURE, VerifierKey, is_key_name, parse_verifier_key
 from entrypoints.config_checks import cross_check
 from entrypoints.config_structure import (
     TextHooks,
@@ -44,6 +45,11 @@ def _is_ratio(_instance: object, _field: object, value: float) -> None:
 def _is_not_empty(_instance: object, _field: object, value: tuple[object, ...]) -> None:
     if not value:
         raise ValueError("expected at least one source")
+
+
+def _is_http_url(_instance: object, _field: object, value: str | None) -> None:
+    if value is not None and not re.fullmatch(r"https?://[^\s/]\S*", value):
+        raise ValueError("expected a URL that begins with https:// or http://")
 
 
 def _is_address(_instance: object, _field: object, value: str) -> None:
@@ -120,6 +126,31 @@ class KubernetesConfig:
     context: str | None = None
 
 
+def _is_origin(_instance: object, _field: object, value: str | None) -> None:
+    if value is not None and not is_key_name(value):
+        raise ValueError("expected a name without spaces and without +, such as example.com/log")
+
+
+@attrs.frozen(kw_only=True)
+class WitnessConfig:
+    """Who may cosign the checkpoints of the log. One with a URL is asked to."""
+
+    key: VerifierKey
+    url: str | None = attrs.field(default=None, validator=_is_http_url)
+
+
+@attrs.frozen(kw_only=True)
+class LogConfig:
+    """How the log is known to others.
+
+    An origin of None is that of the key; a key file of None is `log.key` in the data directory.
+    """
+
+    origin: str | None = attrs.field(default=None, validator=_is_origin)
+    key_file: str | None = attrs.field(default=None, metadata={"path": True})
+    witnesses: tuple[WitnessConfig, ...] = ()
+
+
 @attrs.frozen(kw_only=True)
 class Config:
     """Everything that a configuration file says."""
@@ -130,6 +161,7 @@ class Config:
     status: StatusConfig = StatusConfig()
     server: ServerConfig = ServerConfig()
     kubernetes: KubernetesConfig = KubernetesConfig()
+    log: LogConfig = LogConfig()
 
 
 def load(path: Path) -> Config:
@@ -191,10 +223,18 @@ def _one_of(names: Iterable[str], text: str) -> str:
     return text
 
 
+def _witness_key(text: str) -> VerifierKey:
+    key = parse_verifier_key(text)
+    if key.algorithm != COSIGNATURE:
+        raise ValueError(f"expected the key of a witness, of algorithm {COSIGNATURE}")
+    return key
+
+
 _TEXT_HOOKS: TextHooks = {
     SourceName: source_name,
     RegistryName: registry_name,
     NamePattern: NamePattern,
+    VerifierKey: _witness_key,
     _FormatName: partial(_one_of, FORMATS),
     _KindName: partial(_one_of, _KINDS),
 }
@@ -260,6 +300,7 @@ class _Single:
     status: StatusConfig = StatusConfig()
     server: ServerConfig = ServerConfig()
     kubernetes: KubernetesConfig = KubernetesConfig()
+    log: LogConfig = LogConfig()
 
 
 @attrs.frozen(kw_only=True)
@@ -272,6 +313,7 @@ class _Full:
     status: StatusConfig = StatusConfig()
     server: ServerConfig = ServerConfig()
     kubernetes: KubernetesConfig = KubernetesConfig()
+    log: LogConfig = LogConfig()
 
 
 _SINGLE_KEYS = tuple(key for key in keys_of(_Single) if key not in keys_of(_Full))
@@ -317,6 +359,7 @@ def _config(
         status=parsed.status,
         server=parsed.server,
         kubernetes=parsed.kubernetes,
+        log=parsed.log,
     )
 
 

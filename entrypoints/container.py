@@ -9,6 +9,7 @@ from dependency_injector import containers, providers
 from adapters.clock import SystemClock
 from adapters.kubernetes.connection import ClusterAccess
 from adapters.kubernetes.deployed import deployed_servers
+from adapters.signing.ed25519 import Ed25519Signer, open_key, read_key, verify
 from adapters.sources import SOURCES
 from adapters.sources.formats import FORMATS, DetectedFormat
 from adapters.sources.formats.toolhive_conversion import from_server_json
@@ -18,6 +19,8 @@ from adapters.status.mirrored import MirroredStatus
 from adapters.status.sqlite import SqliteStatus
 from adapters.storage.memory import MemoryStorage
 from adapters.storage.sqlite import SqliteStorage
+from adapters.witnesses import HttpWitness
+from application.cosignatures import Cosignatures
 from application.documents import Documents
 from application.event_log import EventLog
 from application.projector import Projector
@@ -26,10 +29,13 @@ from application.scheduler import Scheduler
 from application.source_task import Pace
 from application.status_report import StatusReport
 from application.sync import SyncedSource, Syncer
+from application.transparency import Transparency
+from application.witnessing import AskedWitness, Witnessing
 from domain.definitions import Desired
 from domain.errors import StorageUnavailableError
 from domain.events import RegistryDefined, SourceDefined
 from domain.guards import Guards
+from domain.notes import VerifierKey, verifier_key
 from domain.ports.clock import ClockPort
 from domain.ports.format import FormatPort
 from domain.ports.status import StatusPort
@@ -37,6 +43,25 @@ from domain.ports.storage import StoragePort
 from entrypoints.config import Config, SourceConfig, location, settings_hash
 
 _DETECTED = "detected"  # the name under which a source without a format is recorded
+
+
+def _open_signer(config: Config, data_dir: Path) -> Ed25519Signer:
+    """The key of the log. A log in memory begins anew each time, so its key does too."""
+    if config.storage.type == "memory":
+        return Ed25519Signer.made(config.log.origin)
+    return open_key(key_file(config, data_dir), config.log.origin)
+
+
+def _witness_keys(config: Config) -> tuple[VerifierKey, ...]:
+    return tuple(witness.key for witness in config.log.witnesses)
+
+
+def _asked_witnesses(config: Config) -> tuple[AskedWitness, ...]:
+    return tuple(
+        AskedWitness(witness.key, HttpWitness(witness.url))
+        for witness in config.log.witnesses
+        if witness.url
+    )
 
 
 class Container(containers.DeclarativeContainer):
@@ -58,9 +83,24 @@ class Container(containers.DeclarativeContainer):
         context=config.provided.kubernetes.context,
     )
     deployed = providers.Singleton(deployed_servers, cluster)
+    signer = providers.Singleton(_open_signer, config, data_dir)
+    cosignatures = providers.Singleton(
+        Cosignatures,
+        storage,
+        providers.Callable(_witness_keys, config),
+        providers.Object(verify),
+    )
+    transparency = providers.Singleton(Transparency, storage, signer, cosignatures)
     report = providers.Singleton(StatusReport, status, clock)
     syncer = providers.Singleton(Syncer, storage, log, projector, report)
     pace = providers.Singleton(Pace, clock=clock)
+    witnessing = providers.Singleton(
+        Witnessing,
+        transparency,
+        cosignatures,
+        providers.Callable(_asked_witnesses, config),
+        pace,
+    )
     scheduler = providers.Singleton(Scheduler, syncer.provided.sync, projector, pace)
 
 
@@ -127,6 +167,20 @@ def desired(config: Config) -> Desired:
             for rank, registry in enumerate(config.registries)
         ),
     )
+
+
+def key_file(config: Config, data_dir: Path) -> Path:
+    """Where the key of the log is."""
+    return Path(config.log.key_file) if config.log.key_file else data_dir / "log.key"
+
+
+def read_log_key(config: Config, data_dir: Path) -> VerifierKey:
+    """What the signatures of the log are checked with.
+
+    Raises:
+        StorageUnavailableError: the log has no key yet.
+    """
+    return verifier_key(read_key(key_file(config, data_dir), config.log.origin))
 
 
 def formats() -> dict[str, FormatPort]:

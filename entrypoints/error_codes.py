@@ -25,6 +25,8 @@ ERROR_CODES: Mapping[type[errors.AnnalsError], ErrorCode] = {
     errors.NotFoundError: ErrorCode(404, FAILED),
     errors.NotSupportedError: ErrorCode(501, FAILED),
     errors.SourceError: ErrorCode(502, FAILED),
+    errors.WitnessError: ErrorCode(502, FAILED),
+    errors.RemoteLogError: ErrorCode(502, FAILED),
     errors.CannotListenError: ErrorCode(500, FAILED),
     errors.RemovalRefusedError: ErrorCode(409, FAILED),
     errors.WrongExpectedVersionError: ErrorCode(409, FAILED),

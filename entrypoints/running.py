@@ -79,6 +79,8 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         async with anyio.create_task_group() as tasks:
             await tasks.start(container.scheduler().run, sources)
             await tasks.start(configuration.follow)
+            tasks.start_soon(container.transparency().follow, anyio.sleep)
+            tasks.start_soon(container.witnessing().run)
             try:
                 yield Running(container, readiness, configuration)
             finally:

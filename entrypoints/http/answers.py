@@ -25,7 +25,7 @@ EXPOSED_HEADERS = (
 # again costs a 304, which is cheaper than explaining a stale page.
 _CACHE_CONTROL = "public, max-age=0, must-revalidate"
 # What was recorded up to a position never changes (RFC 8246).
-_IMMUTABLE = "public, max-age=31536000, immutable"
+IMMUTABLE = "public, max-age=31536000, immutable"
 
 
 def json_answer(value: Any) -> Response:
@@ -85,7 +85,7 @@ def _registry_headers(registry: ServedRegistry) -> dict[str, str]:
     if moment.effective_at:
         headers["Registry-Effective-At"] = to_rfc_3339(moment.effective_at)
     if moment.is_fixed:
-        headers["Cache-Control"] = _IMMUTABLE
+        headers["Cache-Control"] = IMMUTABLE
     return headers
 
 

@@ -9,7 +9,17 @@ from starlette.responses import Response
 from starlette.routing import Match, Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from entrypoints.http import deployed, official, operations, registries, sources, toolhive
+from entrypoints.http import (
+    deployed,
+    history,
+    log,
+    official,
+    operations,
+    proof,
+    registries,
+    sources,
+    toolhive,
+)
 from entrypoints.http.answers import EXPOSED_HEADERS
 from entrypoints.http.endpoint import Endpoint, Handler
 from entrypoints.http.errors import problem, problem_of
@@ -18,11 +28,14 @@ from entrypoints.http.services import Services
 
 ENDPOINTS = documented(
     (
+        *history.ENDPOINTS,
         *official.ENDPOINTS,
         *deployed.ENDPOINTS,
         *toolhive.ENDPOINTS,
         *sources.ENDPOINTS,
         *registries.ENDPOINTS,
+        *log.ENDPOINTS,
+        *proof.ENDPOINTS,
         *operations.ENDPOINTS,
     )
 )
@@ -37,6 +50,7 @@ _CORS = [
     (b"access-control-expose-headers", b", ".join(EXPOSED_HEADERS)),
 ]
 _DAY = "86400"
+_WITH_SLASHES = ("serverName", "version", "name", "tilePath")
 _SAFE = "/%:@!$&'()*+,;=~?"  # what may stand in a URL as it came
 
 
@@ -58,7 +72,7 @@ def _area(path: str) -> str:
 
 def _route(services: Services, endpoint: Endpoint, base: str) -> Route:
     path = base + endpoint.path
-    for name in ("serverName", "version", "name"):  # servers decode %2F before a route is sought
+    for name in _WITH_SLASHES:  # servers decode %2F before a route is sought
         path = path.replace(f"{{{name}}}", f"{{{name}:path}}")
     return Route(path, _Served(services, endpoint.handler), methods=[endpoint.method])
 

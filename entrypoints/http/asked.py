@@ -6,6 +6,7 @@ from starlette.requests import Request
 from application.served import ServedRegistry
 from domain.asof import Asked, AsOf, AtPosition, parse_as_of
 from domain.errors import InvalidAsOfError
+from domain.identifiers import Position
 from entrypoints.http.parameters import asked_moment, cursor_moment
 from entrypoints.http.services import Services
 
@@ -20,12 +21,23 @@ async def asked_registry(services: Services, request: Request) -> ServedRegistry
         InvalidAsOfError, PinNotFoundError, NothingRecordedError, NothingInEffectError
     """
     name, in_path = _named(request.path_params.get("registryName"))
-    asked = asked_moment(request)
-    if in_path is not None:
-        if asked.at is not None:
-            raise InvalidAsOfError("The path names a moment already: leave `at` out of the query")
-        asked = attrs.evolve(asked, at=in_path)
+    asked = _together(asked_moment(request), in_path)
     return await services.registries.asked(name, cursor_moment(request) if asked.is_live else asked)
+
+
+async def asked_span(services: Services, request: Request) -> tuple[str | None, Position | None]:
+    """Which registry's changes are asked for, and up to where if the request names a moment.
+
+    Raises:
+        InvalidAsOfError, PinNotFoundError, NothingRecordedError
+    """
+    name, in_path = _named(request.path_params.get("registryName"))
+    asked = _together(asked_moment(request), in_path)
+    if asked.effective_at:
+        raise InvalidAsOfError("Changes come in the order in which they were recorded: use `at`")
+    if asked.is_live:
+        return name, None
+    return name, (await services.registries.resolve(asked)).position
 
 
 def moment_of(registry: ServedRegistry) -> Asked:
@@ -33,6 +45,14 @@ def moment_of(registry: ServedRegistry) -> Asked:
     if (moment := registry.moment) is None:
         return Asked()
     return Asked(at=AtPosition(moment.position), effective_at=moment.effective_at)
+
+
+def _together(asked: Asked, in_path: AsOf | None) -> Asked:
+    if in_path is None:
+        return asked
+    if asked.at is not None:
+        raise InvalidAsOfError("The path names a moment already: leave `at` out of the query")
+    return attrs.evolve(asked, at=in_path)
 
 
 def _named(text: str | None) -> tuple[str | None, AsOf | None]:

@@ -21,6 +21,7 @@ PATH_PARAMETERS: Mapping[str, str] = {
     "version": "A version, or `latest`.",
     "sourceName": "The name of a source.",
     "name": "The key of a server in ToolHive's files, or its full name.",
+    "tilePath": "The path of a tile, such as `0/x001/234.p/56`; of entries, without the level.",
 }
 """Every parameter that paths have, with its description."""
 

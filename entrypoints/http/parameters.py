@@ -1,6 +1,7 @@
 """The parameters of queries: what they may be, and what they are."""
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from urllib.parse import parse_qsl
 
@@ -71,7 +72,7 @@ FORMAT = Parameter(
 )
 
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
-_LIMIT = re.compile("0*[1-9][0-9]{0,2}", re.ASCII)
+_LIMIT = re.compile("0*[1-9][0-9]{0,3}", re.ASCII)
 
 
 @attrs.frozen(kw_only=True)
@@ -109,7 +110,7 @@ def list_query(request: Request) -> ListQuery:
         version=query.get("version"),
         include_deleted=_boolean(query, "include_deleted"),
     )
-    limit = _limit(query)
+    limit = asked_limit(query)
     if "cursor" not in query:
         return ListQuery(filters=asked, after=None, limit=limit)
     cursor, filters = _continued(asked, query["cursor"])
@@ -159,10 +160,16 @@ def wants_upstream(request: Request) -> bool:
     return wanted == "upstream"
 
 
-def _limit(query: dict[str, str]) -> int:
-    text = query.get("limit", str(DEFAULT_LIMIT))
-    if not _LIMIT.fullmatch(text) or int(text) > MOST:
-        raise InvalidQueryError("limit", text, f"limit: expected a number from 1 to {MOST}")
+def asked_limit(query: Mapping[str, str], parameter: Parameter = LIMIT) -> int:
+    """How many a page may hold.
+
+    Raises:
+        InvalidQueryError
+    """
+    most, default = parameter.schema["maximum"], parameter.schema["default"]
+    text = query.get("limit", str(default))
+    if not _LIMIT.fullmatch(text) or int(text) > most:
+        raise InvalidQueryError("limit", text, f"limit: expected a number from 1 to {most}")
     return int(text)
 
 

@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from domain.change import ChangeClass
+from domain.comparison import Outcome
 from domain.entry import OFFICIAL_META, Status
 from domain.events import SyncStage
+from domain.identifiers import EntryKind
 from domain.ports.status import SyncPhase
 from domain.server_json import CURRENT_SCHEMA, Severity
 
@@ -48,7 +51,78 @@ _PLAIN_COUNTS = ("listed", "revised", "delisted", "unchanged", "rejected", "warn
 _COUNTS = dict.fromkeys(_PLAIN_COUNTS, _COUNT)
 _HEAD = dict.fromkeys(("name", "description", "tier", "status", "transport"), _TEXT)
 
+_CLASSES: Schema = {"type": "array", "items": {"enum": [c.value for c in ChangeClass]}}
+_OUTCOME: Schema = {"enum": [outcome.value for outcome in Outcome]}
+_SIDE: Schema = {
+    "anyOf": [
+        _object({"source": _TEXT, "documentHash": _TEXT, "status": _TEXT, "isLatest": _BOOLEAN}),
+        {"type": "null"},
+    ]
+}
+_CHANGED_VERSION = {
+    "version": _TEXT,
+    "change": _OUTCOME,
+    "classes": _CLASSES,
+    "versionReused": _BOOLEAN,
+    "comparedTo": {"type": ["string", "null"]},
+    "before": _SIDE,
+    "after": _SIDE,
+    "differences": {"type": "array", "items": reference("schemas", "Difference")},
+}
+_CHANGED_SERVER = {
+    "kind": {"enum": [kind.value for kind in EntryKind]},
+    "name": _TEXT,
+    "change": _OUTCOME,
+    "classes": _CLASSES,
+    "versionReused": _BOOLEAN,
+    "versions": {
+        "type": "array",
+        "items": _object(_CHANGED_VERSION, {"entry": {"type": ["object", "null"]}}),
+    },
+}
+_DIFF_SIDE = _object(
+    {
+        "registry": _TEXT,
+        "position": _COUNT,
+        "recordedAt": _TIME,
+        "effectiveAt": {"type": ["string", "null"]},
+    }
+)
+
 SCHEMAS: Mapping[str, Schema] = {
+    "Difference": _object(
+        {
+            "op": {"enum": ["add", "remove", "replace", "move"]},
+            "path": _TEXT,
+            "class": _CLASSES["items"],
+        },
+        {"from": _TEXT, "old": {}, "new": {}},
+    ),
+    "Change": _object(
+        {"id": _TEXT, "position": _COUNT, "recordedAt": _TIME, "effectiveAt": _TIME}
+        | _CHANGED_SERVER
+    ),
+    "ChangeList": _object(
+        {
+            "changes": _array_of("Change"),
+            "metadata": _object(
+                {"count": _COUNT, "next": _TEXT, "isLast": _BOOLEAN, "position": _COUNT}
+            ),
+        }
+    ),
+    "Diff": _object(
+        {
+            "changes": {"type": "array", "items": _object(_CHANGED_SERVER)},
+            "metadata": _object(
+                {
+                    "count": _COUNT,
+                    "next": {"type": ["string", "null"]},
+                    "from": _DIFF_SIDE,
+                    "to": _DIFF_SIDE,
+                }
+            ),
+        }
+    ),
     "Anything": {"description": "Any JSON; what is not a server.json is judged like what is."},
     "ServerJson": {
         "type": "object",
@@ -208,6 +282,18 @@ SCHEMAS: Mapping[str, Schema] = {
         }
     ),
     "RegistryList": _object({"registries": _array_of("Registry")}),
+    "Cosigned": _object({"checkpoint": _TEXT, "witnesses": _STRINGS}),
+    "Proof": _object(
+        {
+            "document": reference("schemas", "ServerJson"),
+            "documentHash": _TEXT,
+            "event": _object({"type": _TEXT, "schemaVersion": _COUNT, "data": _ANY_OBJECT}),
+            "leaf": _ANY_OBJECT,
+            "position": _COUNT,
+            "proof": _STRINGS,
+            "checkpoint": _TEXT,
+        }
+    ),
     "Health": _constant(status="healthy"),
     "Readiness": _constant(status="ready"),
     "Version": _object(

@@ -5,11 +5,14 @@ from typing import Any, TypeAlias
 
 import attrs
 
+from application.change_feed import ChangeFeed
 from application.configuration import ConfigurationReport
 from application.documents import Documents
 from application.registries import Registries
+from application.registry_diff import RegistryDiff
 from application.source_overview import SourceOverview
 from application.sync import SyncOutcome
+from application.transparency import Transparency
 from domain.ports.deployed import DeployedPort
 from entrypoints.http.kept_answers import KeptAnswers
 
@@ -26,7 +29,10 @@ class Services:
     """
 
     registries: Registries
+    feed: ChangeFeed
+    diff: RegistryDiff
     documents: Documents
+    transparency: Transparency
     to_toolhive: ToToolhive
     deployed: DeployedPort
     readiness: Callable[[], str | None]

@@ -23,11 +23,16 @@ _MOST_ISSUES = 1000  # a small body can have as many as it has bytes
 
 async def validate(services: Services, request: Request) -> Response:
     await asked_registry(services, request)
-    body = await _read_body(request)
+    body = await read_body(request)
     return json_answer(await anyio.to_thread.run_sync(_judged, body))
 
 
-async def _read_body(request: Request) -> bytes:
+async def read_body(request: Request) -> bytes:
+    """The body of a request.
+
+    Raises:
+        BodyTooLargeError
+    """
     body = bytearray()
     async for part in request.stream():
         body += part

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,10 +78,10 @@ class ForgetsCheckpoints(Lying):
         return ORIGIN
 
     async def advance(
-        self, view: View, change: ViewChange, *, after: Position, upto: Position
+        self, view: View, changes: Sequence[ViewChange], *, after: Position, upto: Position
     ) -> bool:
         real = await self.storage.checkpoint(view)
-        return await self.storage.advance(view, change, after=real, upto=max(real, upto))
+        return await self.storage.advance(view, changes, after=real, upto=max(real, upto))
 
 
 @pytest.fixture
@@ -181,8 +182,8 @@ async def test_rebuilding(world: SyncWorld) -> None:
     await checkers.check_rebuildable(world.storage)
     position = await world.storage.checkpoint(CATALOGS.view)
     (key, _), *_ = [row async for rows in world.storage.rows(CATALOGS.view) for row in rows]
-    lost = ViewChange(deletes=frozenset([key]))
-    await world.storage.advance(CATALOGS.view, lost, after=position, upto=position)
+    lost = ViewChange(since=position, deletes=frozenset([key]))
+    await world.storage.advance(CATALOGS.view, [lost], after=position, upto=position)
     with pytest.raises(AssertionError):
         await checkers.check_rebuildable(world.storage)
 

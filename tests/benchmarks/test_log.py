@@ -6,9 +6,10 @@ from adapters.clock import SystemClock
 from adapters.storage.sqlite import SqliteStorage
 from application.event_log import EventLog
 from application.projector import Projector
+from application.moments import resolve_from_log
 from application.replay import replay
 from application.verify import verify
-from domain.asof import AtPosition
+from domain.asof import NOW
 from tests.benchmarks.conftest import VERSIONS, append
 
 _BATCH = 1_000
@@ -36,9 +37,8 @@ def test_replay(benchmark, bench, data_dir):
         storage = await SqliteStorage.open(data_dir / "annals.db", SystemClock())
         try:
             log = EventLog(storage)
-            head = await storage.head()
-            commit = await log.resolve(AtPosition(head.position), SystemClock())
-            return (await replay(log, commit)).registry()
+            moment = await resolve_from_log(NOW, log, SystemClock())
+            return (await replay(log, moment)).registry()
         finally:
             await storage.close()
 

@@ -29,8 +29,9 @@ def client(bench, data_dir):
     projector = Projector(storage, EventLog(storage))
     bench.run(projector.load)
     services = Services(
-        registries=Registries(projector),
+        registries=Registries(projector, storage, SystemClock()),
         documents=Documents(storage),
+        transparency=_nothing,
         to_toolhive=from_server_json,
         deployed=NoCluster(),
         readiness=lambda: None,

@@ -14,6 +14,7 @@ from random import Random
 import pytest
 
 from application.event_log import CONFIG_STREAM
+from application.moments import Moment
 from application.replay import render_answer, replay
 from application.verify import verify
 from domain.asof import AtPosition
@@ -106,7 +107,7 @@ async def check_views(container: Container) -> None:
     """What is served is what the log alone tells."""
     head = await container.storage().head()
     commit = await container.log().resolve(AtPosition(head.position), container.clock())
-    past = (await replay(container.log(), commit)).registry()
+    past = (await replay(container.log(), Moment(commit=commit))).registry()
     live = await container.registries().current()
     documents = container.documents()
     assert await render_answer(live, documents) == await render_answer(past, documents)

@@ -17,8 +17,9 @@ from adapters.sources.formats.toolhive_conversion import SECTIONS, to_server_jso
 from adapters.status.memory import MemoryStatus
 from adapters.storage.sqlite import SqliteStorage
 from application.registry_version import RegistryVersion
+from application.moments import resolve_from_log
 from application.replay import render_answer, render_file, replay
-from domain.asof import AtPosition, AtRecorded
+from domain.asof import Asked, AtPosition, AtRecorded
 from entrypoints.asgi import make_app
 from entrypoints.config import load
 from entrypoints.container import Container, formats, opened, synced_sources
@@ -118,8 +119,8 @@ def recorded(
 
 
 async def registry_at(container: Container, at: datetime) -> RegistryVersion:
-    commit = await container.log().resolve(AtRecorded(at), container.clock())
-    return (await replay(container.log(), commit)).registry()
+    log, asked = container.log(), Asked(at=AtRecorded(at))
+    return (await replay(log, await resolve_from_log(asked, log, container.clock()))).registry()
 
 
 async def file_of(container: Container, found: RegistryVersion, format_name: str) -> Any:

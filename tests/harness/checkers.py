@@ -356,7 +356,7 @@ class _Tally:
     ) -> Step[Mapping[str, int]]:
         seen = {str(event.position): state.get(str(event.position), 0) + 1 for event in events}
         puts = {key: json.dumps(times).encode() for key, times in seen.items()}
-        return Step({**state, **seen}, ViewChange(puts=puts))
+        return Step({**state, **seen}, [ViewChange(since=events[-1].position, puts=puts)])
 
 
 _TALLY = _Tally()

@@ -45,11 +45,11 @@ class Mortal:
         return getattr(self.storage, name)
 
     async def advance(
-        self, view: View, change: ViewChange, *, after: Position, upto: Position
+        self, view: View, changes: Sequence[ViewChange], *, after: Position, upto: Position
     ) -> bool:
         self.advances -= 1
         if self.advances >= 0 or self.after_writing:
-            done = await self.storage.advance(view, change, after=after, upto=upto)
+            done = await self.storage.advance(view, changes, after=after, upto=upto)
         if self.advances < 0:
             raise DiedError
         return done

@@ -10,11 +10,13 @@ import attrs
 import httpx
 
 from adapters.kubernetes.deployed import NoCluster
+from adapters.signing.ed25519 import Ed25519Signer, verify
 from adapters.sources.formats import DetectedFormat
 from adapters.sources.formats.toolhive_conversion import from_server_json
 from adapters.status.memory import MemoryStatus
 from adapters.storage.memory import MemoryStorage
 from application.configuration import ConfigurationReport, apply_configuration
+from application.cosignatures import Cosignatures
 from application.documents import Documents
 from application.event_log import EventLog
 from application.projector import Projector
@@ -23,6 +25,8 @@ from application.registry_version import RegistryVersion
 from application.source_overview import SourceOverview, overviews
 from application.status_report import StatusReport
 from application.sync import SyncedSource, Syncer, SyncOutcome
+from application.transparency import Transparency
+from domain.checkpoints import witness_key
 from domain.composition import RegistryEntry
 from domain.definitions import Desired
 from domain.entry import OFFICIAL_META
@@ -60,7 +64,10 @@ class Payload:
 
 
 class RegistryWorld:
-    """Storage, syncs and HTTP over them. `readiness` is what the app says about itself."""
+    """Storage, syncs and HTTP over them. `readiness` is what the app says about itself.
+
+    The log is signed by `signer`, and `witness` may cosign it.
+    """
 
     def __init__(self) -> None:
         clock = SteppingClock(step=timedelta(minutes=1))
@@ -69,8 +76,12 @@ class RegistryWorld:
         self.storage = MemoryStorage(clock)
         self.log = EventLog(self.storage)
         self.projector = Projector(self.storage, self.log)
-        self.registries = Registries(self.projector)
+        self.registries = Registries(self.projector, self.storage, clock)
         self.documents = Documents(self.storage)
+        self.signer = Ed25519Signer.made("example.com/log")
+        self.witness = Ed25519Signer.made("witness.example.com/w1")
+        self.cosignatures = Cosignatures(self.storage, [witness_key(self.witness)], verify)
+        self.transparency = Transparency(self.storage, self.signer, self.cosignatures)
         self.configuration = ConfigurationReport(file=None, loaded_at=clock.now())
         self._status = MemoryStatus()
         self._offered: dict[str, bytes] = {}
@@ -79,6 +90,7 @@ class RegistryWorld:
         self.services = Services(
             registries=self.registries,
             documents=self.documents,
+            transparency=self.transparency,
             to_toolhive=from_server_json,
             deployed=NoCluster(),
             readiness=lambda: self.readiness,

@@ -171,8 +171,10 @@ def diff(
 
 def commits_of(history: Sequence[Offer]) -> Sequence[tuple[Recorded, ...]]:
     """What syncing a history records, one commit per offer; one without events is empty."""
-    known, catalog, commits = parsed_documents(history), Catalog(), []
+    known, catalog, commits = parsed_documents(history), Catalog(), list[tuple[Recorded, ...]]()
+    positions = itertools.count(1)
     for at, offer in zip(commit_times(len(history)), history, strict=True):
-        commits.append(tuple((at, event) for event in diff(catalog, offer, known)))
+        events = diff(catalog, offer, known)
+        commits.append(tuple((at, next(positions), event) for event in events))
         catalog = evolve(catalog, commits[-1])
     return commits

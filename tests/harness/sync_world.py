@@ -13,12 +13,13 @@ from adapters.storage.memory import MemoryStorage
 from application.configuration import apply_configuration
 from application.documents import Documents
 from application.event_log import EventLog, LoggedEvent
+from application.moments import resolve_from_log
 from application.projector import Projector
 from application.registries import Registries
 from application.replay import render_answer, replay
 from application.status_report import StatusReport
 from application.sync import SyncedSource, Syncer
-from domain.asof import AsOf
+from domain.asof import Asked, AsOf
 from domain.definitions import Desired
 from domain.entry import OFFICIAL_META
 from domain.events import ConfigEvent, RegistryDefined, SourceDefined
@@ -133,7 +134,7 @@ class SyncWorld:
         self.storage: StoragePort = storage or MemoryStorage(self.clock)
         self.log = EventLog(self.storage)
         self.projector = Projector(self.storage, self.log)
-        self.registries = Registries(self.projector)
+        self.registries = Registries(self.projector, self.storage, self.clock)
         self.documents = Documents(self.storage)
         self.status = MemoryStatus()
         report = StatusReport(self.status, self.clock)
@@ -162,7 +163,8 @@ class SyncWorld:
 
     async def answer_at(self, as_of: AsOf, registry: str | None = None) -> bytes:
         """A registry as of a moment, from the log alone."""
-        past = await replay(self.log, await self.log.resolve(as_of, self.clock))
+        moment = await resolve_from_log(Asked(at=as_of), self.log, self.clock)
+        past = await replay(self.log, moment)
         return await render_answer(past.registry(registry), Documents(self.storage))
 
 

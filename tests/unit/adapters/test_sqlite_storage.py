@@ -83,7 +83,7 @@ async def test_what_was_appended_outlives_the_connection(path: Path) -> None:
     """Log, documents and views are there after reopening, and the log goes on."""
     async with opened(path) as storage:
         await storage.append(FIRST)
-        await storage.advance(VIEW, ViewChange(puts={"a": b"1"}), after=0, upto=3)
+        await storage.advance(VIEW, [ViewChange(since=3, puts={"a": b"1"})], after=0, upto=3)
         before = await whole_log(storage)
     async with opened(path) as storage:
         assert await whole_log(storage) == before
@@ -115,8 +115,8 @@ async def test_connections_see_and_guard_each_other(storage: SqliteStorage, path
         await other.append(new_commit("second", write("a", expected=Exactly(3))))
         with pytest.raises(WrongExpectedVersionError):
             await storage.append(new_commit("third", write("a", expected=Exactly(3))))
-        assert await other.advance(VIEW, ViewChange(), after=0, upto=4)
-        assert not await storage.advance(VIEW, ViewChange(), after=0, upto=4)
+        assert await other.advance(VIEW, [], after=0, upto=4)
+        assert not await storage.advance(VIEW, [], after=0, upto=4)
 
 
 ROUNDS = 30

@@ -27,14 +27,14 @@ def logged(source: SourceName, commit: Sequence[Recorded]) -> list[LoggedEvent]:
     """A commit as it comes out of the log."""
     return [
         LoggedEvent(
-            position=number,
+            position=position,
             commit_id=CommitId("c"),
             recorded_at=at,
             effective_at=at,
             stream=catalog_stream(source),
             event=event,
         )
-        for number, (at, event) in enumerate(commit, 1)
+        for at, position, event in commit
     ]
 
 
@@ -55,8 +55,9 @@ def test_rows_restore_the_state_after_every_step(both: Sequence[Sequence[Offer]]
     rows: dict[str, bytes] = {}
     for commit in commits_by_source(both):
         step = CATALOGS.step(state, commit)
-        assert step.change.deletes == frozenset()
-        rows.update(step.change.puts)
+        for change in step.changes:
+            assert change.deletes == frozenset()
+            rows.update(change.puts)
         state = step.state
         assert CATALOGS.restore(sorted(rows.items())) == state
 
@@ -68,8 +69,9 @@ def test_only_rows_that_changed_are_put(both: Sequence[Sequence[Offer]]) -> None
     rows: dict[str, bytes] = {}
     for commit in commits_by_source(both):
         step = CATALOGS.step(state, commit)
-        assert all(rows.get(key) != row for key, row in step.change.puts.items())
-        rows.update(step.change.puts)
+        for change in step.changes:
+            assert all(rows.get(key) != row for key, row in change.puts.items())
+            rows.update(change.puts)
         state = step.state
 
 
@@ -82,7 +84,8 @@ def test_the_rows_of_many_commits_restore_the_state(history: Sequence[Offer], sp
     commits = commits_of(history)
     for part in (commits[:split], commits[split:]):
         step = CATALOGS.step(state, logged(SOURCES[0], [event for one in part for event in one]))
-        rows.update(step.change.puts)
+        for change in step.changes:
+            rows.update(change.puts)
         state = step.state
     assert CATALOGS.restore(sorted(rows.items())) == state
 

@@ -19,6 +19,8 @@ from domain.events import (
     EntryRevised,
     EntryStatusChanged,
     Event,
+    PinRemoved,
+    PinSet,
     RegistryDefined,
     RegistryRetired,
     SourceDefined,
@@ -53,6 +55,8 @@ BY_CLASS: dict[type, st.SearchStrategy[Event]] = {
     SourceRetired: st.builds(SourceRetired),
     RegistryDefined: st.builds(RegistryDefined, rank=naturals),
     RegistryRetired: st.builds(RegistryRetired),
+    PinSet: st.builds(PinSet, position=naturals, effective_at=st.none() | instants),
+    PinRemoved: st.builds(PinRemoved),
 }
 DELISTED = EntryDelisted(
     key=EntryKey(EntryKind.SERVER, "io.example/a", "1.0.0"), reason=DelistReason.WITHDRAWN

@@ -39,7 +39,7 @@ def test_the_row_restores_the_state() -> None:
     assert step.state.sources == {source.name: source for source in WANTED.sources}
     assert [r.sources for r in step.state.registries.values()] == [("a", "b"), ("b",)]
     assert {r.defined_at for r in step.state.registries.values()} == {START}
-    assert DEFINITIONS.restore(step.change.puts.items()) == step.state
+    assert DEFINITIONS.restore(step.changes[-1].puts.items()) == step.state
 
 
 def test_what_is_retired_is_gone() -> None:
@@ -47,6 +47,6 @@ def test_what_is_retired_is_gone() -> None:
     state = DEFINITIONS.step(Definitions(), logged(*WANTED.sources, *WANTED.registries)).state
     retired = (RegistryRetired(name=RegistryName("second")), SourceRetired(name=SourceName("a")))
     step = DEFINITIONS.step(state, logged(*retired, at=START + timedelta(hours=1)))
-    restored = DEFINITIONS.restore(step.change.puts.items())
+    restored = DEFINITIONS.restore(step.changes[-1].puts.items())
     assert (set(restored.sources), set(restored.registries)) == ({"b"}, {"default"})
     assert (set(state.sources), set(state.registries)) == ({"a", "b"}, {"default", "second"})

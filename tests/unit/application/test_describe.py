@@ -14,6 +14,8 @@ from domain.events import (
     EntryRevised,
     EntryStatusChanged,
     Event,
+    PinRemoved,
+    PinSet,
     RegistryDefined,
     RegistryRetired,
     SourceDefined,
@@ -23,7 +25,14 @@ from domain.events import (
     SyncFailed,
     SyncStage,
 )
-from domain.identifiers import DocumentHash, EntryKey, EntryKind, RegistryName, SourceName
+from domain.identifiers import (
+    DocumentHash,
+    EntryKey,
+    EntryKind,
+    PinName,
+    RegistryName,
+    SourceName,
+)
 
 KEY = EntryKey(EntryKind.SERVER, "io.example/a", "1.0.0")
 HASH = DocumentHash("0" * 64)
@@ -94,6 +103,11 @@ SENTENCES: list[tuple[Event, str]] = [
         "registry default defined: main, other",
     ),
     (RegistryRetired(name=RegistryName("default")), "registry default retired"),
+    (
+        PinSet(name=PinName("release-7"), position=4711, effective_at=None),
+        "pin release-7 set at @4711",
+    ),
+    (PinRemoved(name=PinName("release-7")), "pin release-7 removed"),
 ]
 
 

@@ -146,10 +146,10 @@ async def test_an_empty_log_has_no_moments(moment: AsOf) -> None:
     assert caught.value.first_recorded_at is None
 
 
-async def test_the_end_of_the_commit_of_any_position() -> None:
-    """Each position belongs to the commit whose end is told."""
-    log = EventLog(await log_of([2, 3, 1]))
-    assert [await log.end_of_commit(position) for position in range(1, 7)] == [2, 2, 5, 5, 5, 6]
+async def test_the_end_is_the_last_position() -> None:
+    """Of a log with commits, and of one without."""
+    assert await EventLog(await log_of([2, 3, 1])).end() == 6
+    assert await EventLog(await log_of([])).end() == 0
 
 
 def test_a_stream_tells_its_source() -> None:

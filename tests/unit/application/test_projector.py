@@ -169,8 +169,9 @@ async def test_a_rebuild_gives_what_was_there() -> None:
     """Views are the same, row by row, and rid of what did not come from the log."""
     world = await synced_world()
     before, rows = world.projector.live, await view_rows(world.storage)
-    at, stray = await world.storage.checkpoint(CATALOGS.view), ViewChange(puts={"stray": b"[]"})
-    assert await world.storage.advance(CATALOGS.view, stray, after=at, upto=at)
+    at = await world.storage.checkpoint(CATALOGS.view)
+    stray = ViewChange(since=at, puts={"stray": b"[]"})
+    assert await world.storage.advance(CATALOGS.view, [stray], after=at, upto=at)
     await world.projector.rebuild()
     assert world.projector.live == before
     assert await view_rows(world.storage) == rows

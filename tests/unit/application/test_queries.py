@@ -10,6 +10,7 @@ from application.queries import list_servers, live_servers, server_version, vers
 from application.registry_version import RegistryVersion, ServerKey
 from domain.composition import RegistryEntry
 from domain.errors import ServerNotFoundError
+from domain.identifiers import EntryKind, EntryName
 from tests.harness.clock import MICROSECOND
 from tests.harness.sync_world import HeldSource, enveloped, loaded_world, server, synced_source
 
@@ -38,6 +39,11 @@ async def registry() -> RegistryVersion:
 def short(servers: Sequence[RegistryEntry]) -> list[str]:
     """Names and versions without the namespace."""
     return [str(served.entry.key).removeprefix("io.example/") for served in servers]
+
+
+def named(name: str) -> EntryName:
+    """A server in the namespace of these tests."""
+    return EntryName(EntryKind.SERVER, f"io.example/{name}")
 
 
 def listed(registry: RegistryVersion, filters: ListFilters) -> list[str]:
@@ -105,9 +111,10 @@ async def test_a_plain_list_shows_what_is_live(registry: RegistryVersion) -> Non
 
 async def test_versions_come_with_the_newest_publication_first(registry: RegistryVersion) -> None:
     """Where a source is silent, the time of the first record is that of the publication."""
-    versions = versions_of(registry, "io.example/a", include_deleted=True)
+    entries = registry.named(named("a"))
+    versions = versions_of(entries, include_deleted=True)
     assert short(versions) == ["a@1.0.0", "a@3.0.0", "a@2.0.0"]
-    versions = versions_of(registry, "io.example/a", include_deleted=False)
+    versions = versions_of(entries, include_deleted=False)
     assert short(versions) == ["a@1.0.0", "a@2.0.0"]
 
 
@@ -117,17 +124,18 @@ async def test_of_versions_published_at_once_the_latest_comes_first() -> None:
     await world.configure({"default": ["main"]})
     versions = [server("a", version) for version in ("2.0.0", "10.0.0", "9.0.0")]
     await world.syncer.sync(synced_source(HeldSource(*versions)))
-    found = versions_of(await world.registries.current(), "io.example/a", include_deleted=False)
+    found = (await world.registries.current()).named(named("a"))
+    found = versions_of(found, include_deleted=False)
     assert short(found) == ["a@10.0.0", "a@9.0.0", "a@2.0.0"]
 
 
 async def test_one_version_by_itself_or_as_latest(registry: RegistryVersion) -> None:
     """A deleted version is there for those who ask for it, and never the latest of others."""
-    name = "io.example/a"
-    assert server_version(registry, name, "1.0.0", include_deleted=False).entry.version == "1.0.0"
-    assert server_version(registry, name, "3.0.0", include_deleted=True).entry.version == "3.0.0"
+    entries = registry.named(named("a"))
+    assert server_version(entries, "1.0.0", include_deleted=False).entry.version == "1.0.0"
+    assert server_version(entries, "3.0.0", include_deleted=True).entry.version == "3.0.0"
     for include_deleted in (False, True):
-        latest = server_version(registry, name, "latest", include_deleted=include_deleted)
+        latest = server_version(entries, "latest", include_deleted=include_deleted)
         assert latest.entry.version == "2.0.0"
 
 
@@ -140,4 +148,4 @@ async def test_what_is_not_there_is_not_found(
 ) -> None:
     """Names and versions that were never offered, and deleted ones."""
     with pytest.raises(ServerNotFoundError, match="Server not found"):
-        server_version(registry, f"io.example/{name}", version, include_deleted=False)
+        server_version(registry.named(named(name)), version, include_deleted=False)

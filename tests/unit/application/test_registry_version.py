@@ -14,7 +14,7 @@ from domain.definitions import Definitions
 from domain.entry import Lifecycle
 from domain.errors import RegistryNotFoundError
 from domain.events import DelistReason, EntryDelisted, EntryListed
-from domain.identifiers import EntryKey, EntryKind, RegistryName, SourceName
+from domain.identifiers import EntryKey, EntryKind, EntryName, RegistryName, SourceName
 from tests.harness.strategies import FIRST_COMMIT, NAMES, VERSIONS, entry_keys, entry_of
 
 A, B = SourceName("a"), SourceName("b")
@@ -48,7 +48,7 @@ def listed(key: EntryKey) -> EntryListed:
 
 def catalog_of(keys: Iterable[EntryKey]) -> Catalog:
     """A source that offers those since an hour after the registry was defined."""
-    return evolve(Catalog(), [(LATER, listed(key)) for key in keys])
+    return evolve(Catalog(), [(LATER, 1, listed(key)) for key in keys])
 
 
 def version_of(keys: Iterable[EntryKey]) -> RegistryVersion:
@@ -83,9 +83,11 @@ def test_a_list_goes_on_beyond_a_key(keys: set[EntryKey], after: tuple[str, str]
 def test_the_versions_of_a_name_are_all_of_them(keys: set[EntryKey], name: str) -> None:
     """None of another name that begins the same, and none at all for a name that is unknown."""
     version = version_of(keys)
-    wanted = [served for served in version.servers if served.entry.key.name == name]
-    assert list(version.versions_of(name)) == wanted
-    assert list(version.versions_of(name[:-1])) == []
+    for kind in EntryKind:
+        named = EntryName(kind, name)
+        wanted = [served for served in version.entries if served.entry.key.entry_name == named]
+        assert list(version.named(named)) == wanted
+        assert list(version.named(EntryName(kind, name[:-1]))) == []
 
 
 def test_the_registry_changes_with_any_of_its_sources() -> None:
@@ -93,7 +95,7 @@ def test_the_registry_changes_with_any_of_its_sources() -> None:
     key = EntryKey(EntryKind.SERVER, NAMES[0], "1.0.0")
     empty, offering = Catalog(), catalog_of([key])
     gone = EntryDelisted(key=key, reason=DelistReason.WITHDRAWN)
-    left = evolve(offering, [(LATEST, gone)])
+    left = evolve(offering, [(LATEST, 2, gone)])
     for catalogs, changed_at in (
         ({}, FIRST_COMMIT),
         ({A: empty}, FIRST_COMMIT),

@@ -24,6 +24,7 @@ def served(
     entry = CatalogEntry(
         key=EntryKey(EntryKind.SERVER, "io.example/a", "1.0.0"),
         document_hash=DocumentHash("ab"),
+        document_position=1,
         title=None,
         tags=(),
         lifecycle=lifecycle,

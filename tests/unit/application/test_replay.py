@@ -6,6 +6,7 @@ from itertools import pairwise
 import pytest
 
 from adapters.sources.formats.upstream import UpstreamFormat
+from application.moments import Moment
 from application.projector import Live
 from application.replay import render_file, replay
 from domain.asof import AtPosition, AtRecorded
@@ -72,7 +73,7 @@ async def test_every_commit_is_as_it_was_live(world: Remembered) -> None:
     commits = await collect(world.storage.commits())
     assert [commit.last_position for commit in commits] == list(world.answers)
     for commit in commits:
-        past, live = await replay(world.log, commit), world.lives[commit.last_position]
+        past, live = await replay(world.log, Moment(commit=commit)), world.lives[commit.last_position]
         assert past.definitions == live.definitions
         assert past.catalogs == live.catalogs
         for moment in (AtPosition(commit.last_position), AtRecorded(commit.recorded_at)):
@@ -100,7 +101,8 @@ async def test_commits_of_syncs_alone_change_nothing(world: Remembered) -> None:
     ]
     assert len(alone) == len(SYNCS) + 2  # each second sync, the first repetition, the failure
     for before, commit in alone:
-        was, now = await replay(world.log, before), await replay(world.log, commit)
+        was = await replay(world.log, Moment(commit=before))
+        now = await replay(world.log, Moment(commit=commit))
         assert (now.definitions, now.catalogs) == (was.definitions, was.catalogs)
         assert now.registry().changed_at == was.registry().changed_at
         assert now.registry().position == commit.last_position
@@ -110,7 +112,7 @@ async def test_progress_is_told_up_to_what_can_be_seen(world: Remembered) -> Non
     """Positions rise, the last one is that of the commit."""
     commit = (await collect(world.storage.commits()))[-1]
     told: list[tuple[Position, Position]] = []
-    await replay(world.log, commit, lambda *progress: told.append(progress))
+    await replay(world.log, Moment(commit=commit), lambda *progress: told.append(progress))
     assert told == sorted(told)
     assert told[-1] == (commit.last_position, commit.last_position)
 
@@ -128,7 +130,7 @@ async def test_a_registry_is_there_from_its_definition_on(world: Remembered) -> 
 async def test_a_file_feeds_another_registry(world: Remembered) -> None:
     """Documents as they were hashed, without deleted ones, dated with the last change."""
     commit = (await collect(world.storage.commits()))[5]
-    registry = (await replay(world.log, commit)).registry()
+    registry = (await replay(world.log, Moment(commit=commit))).registry()
     file = await render_file(registry, world.documents, UpstreamFormat())
     (only,) = json.loads(await world.answer_at(AtPosition(commit.last_position)))["servers"]
     told = json.loads(file)

@@ -57,10 +57,11 @@ class Folded:
             event=event,
         )
         step = SYNC_RUNS.step(self.state, [logged])
+        (change,) = step.changes
         self.rows = {
             key: row
-            for key, row in {**self.rows, **step.change.puts}.items()
-            if key not in step.change.deletes
+            for key, row in {**self.rows, **change.puts}.items()
+            if key not in change.deletes
         }
         self.state = step.state
         assert SYNC_RUNS.restore(self.rows.items()) == self.state

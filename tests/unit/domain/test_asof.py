@@ -1,16 +1,29 @@
 """Moments: every way to write one, and what is no moment."""
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.asof import AsOf, AtPosition, AtRecorded, parse_as_of, refuse_future
-from domain.errors import InvalidAsOfError
-from tests.harness.strategies import instants
+from domain.asof import (
+    AsOf,
+    Asked,
+    AtPin,
+    AtPosition,
+    AtRecorded,
+    RecordedAsOf,
+    parse_as_of,
+    parse_effective_at,
+    refuse_future,
+)
+from domain.errors import InvalidAsOfError, InvalidNameError
+from domain.identifiers import PinName, pin_name
+from tests.harness.strategies import instants, unicode_text
 
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
+LONGEST_PIN = "p" * 63
 
 
 @pytest.mark.parametrize(
@@ -24,10 +37,14 @@ NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
         ("@4711", AtPosition(4711)),
         ("@0", AtPosition(0)),
         ("@007", AtPosition(7)),
+        ("a", AtPin(PinName("a"))),
+        ("release-7", AtPin(PinName("release-7"))),
+        ("yesterday", AtPin(PinName("yesterday"))),
+        (LONGEST_PIN, AtPin(PinName(LONGEST_PIN))),
     ],
 )
-def test_moments_are_times_dates_or_positions(text: str, moment: AsOf) -> None:
-    """RFC 3339 with an offset, a date that means its UTC midnight, or a position."""
+def test_moments_are_times_dates_positions_or_pins(text: str, moment: AsOf) -> None:
+    """RFC 3339 with an offset, a date that means its UTC midnight, a position, or a pin's name."""
     assert parse_as_of(text) == moment
 
 
@@ -35,7 +52,13 @@ def test_moments_are_times_dates_or_positions(text: str, moment: AsOf) -> None:
     "text",
     [
         "",
-        "yesterday",
+        "Yesterday",
+        "a-",
+        "a_b",
+        "a\n",
+        "é",
+        LONGEST_PIN + "a",
+        "7th",
         "4711",
         "@",
         "@-1",
@@ -57,8 +80,8 @@ def test_moments_are_times_dates_or_positions(text: str, moment: AsOf) -> None:
     ],
 )
 def test_anything_else_is_refused_with_what_was_expected(text: str) -> None:
-    """A naive time, a number alone, no such day: the message shows all three spellings."""
-    with pytest.raises(InvalidAsOfError, match=r"an offset .* a date .* or a position") as it:
+    """A naive time, a number alone, no such day: the message shows all spellings."""
+    with pytest.raises(InvalidAsOfError, match=r"an offset .* a date .* a position .* a pin") as it:
         parse_as_of(text)
     assert repr(text) in str(it.value)
 
@@ -73,7 +96,57 @@ def test_any_text_is_a_moment_or_an_invalid_one(text: str) -> None:
     assert parse_as_of(str(moment)) == moment
 
 
-@given(instants.map(AtRecorded) | st.integers(0, 10**18 - 1).map(AtPosition))
+@given(unicode_text | st.from_regex(r"[a-z0-9-]{1,64}", fullmatch=True))
+def test_every_name_that_a_pin_may_have_asks_for_that_pin(text: str) -> None:
+    """No pin is taken for a time or a position, and nothing else is taken for a pin."""
+    try:
+        name = pin_name(text)
+    except InvalidNameError:
+        with suppress(InvalidAsOfError):
+            assert not isinstance(parse_as_of(text), AtPin)
+    else:
+        assert parse_as_of(text) == AtPin(name)
+
+
+@pytest.mark.parametrize("text", ["2026-11-22T09:30:00Z", "2026-11-22T10:30:00+01:00"])
+def test_an_effective_time_is_a_time_with_an_offset(text: str) -> None:
+    """As RFC 3339 writes it, whatever the offset."""
+    assert parse_effective_at(text) == NOW
+
+
+def test_an_effective_time_may_be_a_date() -> None:
+    """It means its midnight in UTC."""
+    assert parse_effective_at("2026-11-22") == datetime(2026, 11, 22, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("text", ["", "@4711", "release-7", "2026-11-22T09:30:00", "2026-02-30"])
+def test_an_effective_time_is_nothing_else(text: str) -> None:
+    """Positions and pins are of this log; the message does not offer them."""
+    with pytest.raises(InvalidAsOfError, match=r"is not a time: .* an offset .* a date") as it:
+        parse_effective_at(text)
+    assert repr(text) in str(it.value)
+    assert "pin" not in str(it.value).removeprefix(repr(text))
+
+
+@pytest.mark.parametrize(
+    ("asked", "is_live"),
+    [
+        (Asked(), True),
+        (Asked(at=AtPosition(0)), False),
+        (Asked(effective_at=NOW), False),
+        (Asked(at=AtPin(PinName("a")), effective_at=NOW), False),
+    ],
+)
+def test_who_asks_for_no_moment_asks_for_now(asked: Asked, is_live: bool) -> None:
+    """Either of the two times makes it a moment, also the very first position."""
+    assert asked.is_live == is_live
+
+
+@given(
+    instants.map(AtRecorded)
+    | st.integers(0, 10**18 - 1).map(AtPosition)
+    | st.sampled_from(["a", "release-7", LONGEST_PIN]).map(PinName).map(AtPin)
+)
 def test_a_moment_reads_back_from_its_text(moment: AsOf) -> None:
     """Answers name the moment in a form that can be asked for again."""
     assert parse_as_of(str(moment)) == moment
@@ -82,7 +155,7 @@ def test_a_moment_reads_back_from_its_text(moment: AsOf) -> None:
 @pytest.mark.parametrize(
     "moment", [AtRecorded(NOW), AtRecorded(NOW - timedelta(days=9)), AtPosition(0), AtPosition(7)]
 )
-def test_what_has_come_can_be_asked_for(moment: AsOf) -> None:
+def test_what_has_come_can_be_asked_for(moment: RecordedAsOf) -> None:
     """Any time up to now, and any position up to the head."""
     refuse_future(moment, NOW, head=7)
 
@@ -97,7 +170,7 @@ def test_what_has_come_can_be_asked_for(moment: AsOf) -> None:
         (AtPosition(8), "@8 lies in the future: the log ends at @7"),
     ],
 )
-def test_what_has_not_come_is_refused(moment: AsOf, message: str) -> None:
+def test_what_has_not_come_is_refused(moment: RecordedAsOf, message: str) -> None:
     """A moment in the future could be answered otherwise later, and the message says so."""
     with pytest.raises(InvalidAsOfError, match=message):
         refuse_future(moment, NOW, head=7)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from domain.catalog import Catalog, CatalogEntry, Departed, evolve
 from domain.diff import Offer
 from domain.entry import Entry, Lifecycle, Status, make_entry
-from domain.events import EntryListed
+from domain.events import EntryListed, EntryRevised
 from domain.identifiers import EntryKey, EntryKind, EntryName
 from domain.versions import latest
 from tests.harness.strategies import (
@@ -75,6 +75,7 @@ def _recorded(entry: Entry, before: CatalogEntry | None, at: datetime) -> Catalo
     return CatalogEntry(
         key=entry.key,
         document_hash=entry.document_hash,
+        document_position=0,
         title=entry.title,
         tags=entry.tags,
         lifecycle=entry.lifecycle,
@@ -110,8 +111,21 @@ def test_a_catalog_is_what_the_offers_make_it(history: Sequence[Offer]) -> None:
     A version changes when its document, its lifecycle or its being the latest changes, and
     only then.
     """
-    catalog = _fold(history)
-    assert {entry.key: entry for entry in catalog.entries()} == _expected(history)
+    entries = [attrs.evolve(entry, document_position=0) for entry in _fold(history).entries()]
+    assert {entry.key: entry for entry in entries} == _expected(history)
+
+
+@given(histories())
+def test_a_version_knows_the_event_that_brought_its_document(history: Sequence[Offer]) -> None:
+    """Changes of the status, and of which version is the latest, leave it as it is."""
+    brought = {
+        event.key: (position, event.document_hash)
+        for commit in commits_of(history)
+        for _, position, event in commit
+        if isinstance(event, EntryListed | EntryRevised)
+    }
+    for entry in _fold(history).entries():
+        assert (entry.document_position, entry.document_hash) == brought[entry.key]
 
 
 @given(histories(), st.data())
@@ -137,7 +151,7 @@ def test_each_name_on_offer_has_one_latest_version(history: Sequence[Offer]) -> 
 def test_a_version_is_listed_or_departed(history: Sequence[Offer]) -> None:
     """Whatever was once listed is known: as an entry, or as departed, and never as both."""
     catalog = _fold(history)
-    seen = {event.key for commit in commits_of(history) for _, event in commit}
+    seen = {event.key for commit in commits_of(history) for _, _, event in commit}
     listed = {entry.key for entry in catalog.entries()}
     departed = {
         EntryKey(name.kind, name.name, version)
@@ -180,7 +194,7 @@ def test_names_without_events_are_not_touched() -> None:
         tags=(),
         lifecycle=Lifecycle(),
     )
-    assert evolve(catalog, [(_minute(9), listed)]).names[NAME] is catalog.names[NAME]
+    assert evolve(catalog, [(_minute(9), 2, listed)]).names[NAME] is catalog.names[NAME]
 
 
 def test_no_events_change_nothing() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.canonical_json import canonical_json
-from domain.change import Change, ChangeClass, classify_change
+from domain.change import Change, ChangeClass, classify_change, reuses_version
 from domain.entry import PUBLISHER_META, TOOLHIVE_META
 from tests.harness.strategies import json_objects, json_values
 
@@ -27,7 +27,18 @@ CLASSES: dict[ChangeClass, list[list[str | int]]] = {
         ["packages", 0, "transport", "type"],
         ["remotes", 0, "url"],
         [*EXTENSION, "args", 0, "x"],
-        [*EXTENSION, "docker_tags"],
+        [*EXTENSION, "stateless"],
+        [*EXTENSION, "image"],
+        [*EXTENSION, "transport"],
+        [*EXTENSION, "metadata", "kubernetes", "image"],
+        ["packages", 0, "registryBaseUrl"],
+        ["packages", 0, "fileSha256"],
+        ["packages", 0, "version"],
+        ["packages", 0, "runtimeHint"],
+        ["packages", 0, "packageArguments", 0, "isRequired"],
+        ["packages", 0, "digest"],
+        ["packages", 0, "commit"],
+        ["remotes", 0, "type"],
         [*EXTENSION, "oauth_config", "issuer"],
         [*EXTENSION, "permissions", "network", "outbound", "allow_host"],
         [*EXTENSION, "proxy_port"],
@@ -55,6 +66,9 @@ CLASSES: dict[ChangeClass, list[list[str | int]]] = {
         ["provenance", "signer"],
         [*EXTENSION, "provenance", "repository_uri"],
         [*EXTENSION, "tier"],
+        [*EXTENSION, "repository_url"],
+        ["repository", "subfolder"],
+        ["provenance", "attestation", "predicate_type"],
     ],
     ChangeClass.LIFECYCLE: [["status"], [*EXTENSION, "status"]],
     ChangeClass.DOCUMENTATION: [
@@ -65,7 +79,12 @@ CLASSES: dict[ChangeClass, list[list[str | int]]] = {
         ["something", "new"],
         ["_meta", "com.example/other", "stars"],
         ["_meta", PUBLISHER_META, "github", "readme"],
+        ["$schema"],
+        ["license"],
+        ["compatibility"],
+        ["metadata", "author"],
         [*EXTENSION, "overview"],
+        [*EXTENSION, "docker_tags"],
         [*EXTENSION, "tags"],
         [*EXTENSION, "custom_metadata", "author"],
         [*EXTENSION, "metadata", "kubernetes", "kind"],
@@ -189,7 +208,7 @@ def test_pointers_escape_tilde_and_slash(member: str, pointer: str) -> None:
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [(1, True), (0, False), ("1", 1), (None, False), ([], {}), ([1], [True]), ({}, None)],
+    [(1, True), (0, False), ("1", 1), (None, False), ([], {}), ([1], {}), ({}, None)],
 )
 def test_values_of_two_types_differ(old: Any, new: Any) -> None:
     """What Python or a reader may take for equal is not equal in JSON."""
@@ -202,26 +221,40 @@ def test_one_number_in_two_spellings_is_no_change(old: Any, new: Any) -> None:
     assert classify_change({"a": old}, {"a": new}) == NO_CHANGE
 
 
-def test_arrays_of_as_many_objects_are_compared_one_by_one() -> None:
-    """Objects in an array are told by index, as long as there are as many of them."""
-    old = {"packages": [{"identifier": "a"}, {"identifier": "b"}]}
-    new = {"packages": [{"identifier": "a"}, {"identifier": "c"}]}
-    assert classify_change(old, new).paths == ("/packages/1/identifier",)
+@pytest.mark.parametrize(
+    ("member", "meaning"),
+    [("environmentVariables", ChangeClass.INPUTS), ("packageArguments", ChangeClass.EXECUTION)],
+)
+def test_one_more_item_in_a_package_is_no_other_package(member: str, meaning: ChangeClass) -> None:
+    """What comes inside a package has its own class and no other."""
+    old = {"packages": [{"identifier": "a", member: [{"name": "A"}]}]}
+    new = {"packages": [{"identifier": "a", member: [{"name": "B"}, {"name": "A"}]}]}
+    change = classify_change(old, new)
+    assert change == Change(paths=(f"/packages/0/{member}/0",), classes=(meaning,))
 
 
-@pytest.mark.parametrize("new", [[{"identifier": "a"}, {}], [], ["a"], [1, {}]])
-def test_other_arrays_are_compared_as_a_whole(new: list[Any]) -> None:
-    """Where objects came, went, or are none, the array is what changed."""
-    change = classify_change({"packages": [{"identifier": "a"}]}, {"packages": new})
-    assert change == Change(paths=("/packages",), classes=(ChangeClass.EXECUTION,))
+@pytest.mark.parametrize(
+    ("array", "item"),
+    [
+        ("packages", {"identifier": "b", "environmentVariables": [{"name": "A"}]}),
+        ("remotes", {"url": "b", "headers": [{"name": "A"}]}),
+    ],
+)
+def test_one_more_package_or_remote_is_execution(array: str, item: dict[str, Any]) -> None:
+    """Something else to run or to contact is that, whatever inputs it brings."""
+    first = {"identifier": "a", "url": "a"}
+    change = classify_change({array: [first]}, {array: [item, first]})
+    assert change == Change(paths=(f"/{array}/0",), classes=(ChangeClass.EXECUTION,))
 
 
 def test_another_image_alone_stays_a_change_of_execution() -> None:
-    """ToolHive keys its extension by image: that the key follows the image is no change of it."""
+    """ToolHive keys its extension by image: what it says moves along, and is no change."""
     old = _toolhive(IMAGE, tools=["fetch"], tier="Official", metadata={"stars": 1})
     new = _toolhive(f"{IMAGE}-2", tools=["fetch"], tier="Official", metadata={"stars": 1})
-    expected = Change(paths=("/packages/0/identifier",), classes=(ChangeClass.EXECUTION,))
-    assert classify_change(old, new) == expected
+    assert classify_change(old, new) == Change(
+        paths=(f"{EXTENSION_POINTER}-2", "/packages/0/identifier"),
+        classes=(ChangeClass.EXECUTION,),
+    )
 
 
 def test_what_else_changes_with_the_image_is_told() -> None:
@@ -231,8 +264,9 @@ def test_what_else_changes_with_the_image_is_told() -> None:
     )
     assert change == Change(
         paths=(
+            EXTENSION_POINTER,
             f"{EXTENSION_POINTER}/tier",
-            f"{EXTENSION_POINTER}/tools",
+            f"{EXTENSION_POINTER}/tools/1",
             "/packages/0/identifier",
         ),
         classes=(ChangeClass.CAPABILITY, ChangeClass.EXECUTION, ChangeClass.IDENTITY),
@@ -261,3 +295,20 @@ def test_a_hundred_paths_are_named_and_the_others_counted(count: int) -> None:
 def test_an_empty_object_that_comes_is_a_change() -> None:
     """An object without members has none to tell, so it is told itself."""
     assert classify_change({}, {"repository": {}}).paths == ("/repository",)
+
+
+@pytest.mark.parametrize(
+    ("classes", "expected"),
+    [
+        ((), False),
+        ((ChangeClass.POPULARITY,), False),
+        ((ChangeClass.LIFECYCLE, ChangeClass.POPULARITY), False),
+        ((ChangeClass.DOCUMENTATION,), True),
+        ((ChangeClass.EXECUTION, ChangeClass.POPULARITY), True),
+    ],
+)
+def test_another_definition_reuses_its_version(
+    classes: tuple[ChangeClass, ...], expected: bool
+) -> None:
+    """More stars or a deprecation are of the same definition; all else makes it another."""
+    assert reuses_version(Change(paths=(), classes=classes)) == expected

@@ -47,7 +47,10 @@ def _minute(number: int) -> datetime:
 
 def _commits(history: Sequence[Offer], later_by: timedelta) -> Sequence[Sequence[Recorded]]:
     """The commits of a history, moved so that no two sources share a time."""
-    return [[(at + later_by, event) for at, event in commit] for commit in commits_of(history)]
+    return [
+        [(at + later_by, position, event) for at, position, event in commit]
+        for commit in commits_of(history)
+    ]
 
 
 def _catalog(*history: Offer) -> Catalog:

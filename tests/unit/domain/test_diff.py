@@ -101,7 +101,7 @@ def test_only_the_documents_that_differ_are_needed(history: Sequence[Offer]) -> 
 def test_what_raises_comes_before_what_lowers_each_by_key(history: Sequence[Offer]) -> None:
     """Listed, revised, status, deleted, delisted: in this order, and by key within each."""
     for commit in commits_of(history):
-        places = [(_place(event), event.key.sort_key) for _, event in commit]
+        places = [(_place(event), event.key.sort_key) for _, _, event in commit]
         assert places == sorted(set(places))
 
 

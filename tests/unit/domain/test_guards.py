@@ -39,7 +39,7 @@ def _listed(key: EntryKey) -> EntryListed:
 
 
 def _catalog(keys: Iterable[EntryKey]) -> Catalog:
-    return evolve(Catalog(), [(START, _listed(key)) for key in keys])
+    return evolve(Catalog(), [(START, 1, _listed(key)) for key in keys])
 
 
 def _gone(keys: Iterable[EntryKey], reason: DelistReason = WITHDRAWN) -> list[CatalogEvent]:
@@ -138,7 +138,7 @@ def test_a_server_and_a_skill_of_one_name_are_two() -> None:
 def test_names_that_went_before_do_not_count() -> None:
     """The ratio is of what is offered now, not of all that ever was."""
     keys = _keys(20)
-    catalog = evolve(_catalog(keys), [(START, event) for event in _gone(keys[:11])])
+    catalog = evolve(_catalog(keys), [(START, 2, event) for event in _gone(keys[:11])])
     refuse_removal(catalog, _gone(keys[11:19]), Guards())
     with pytest.raises(RemovalRefusedError, match="the 9 names"):
         refuse_removal(catalog, _gone(keys[11:]), Guards())

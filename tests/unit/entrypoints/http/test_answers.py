@@ -152,7 +152,8 @@ async def test_all_processes_over_one_log_give_the_same_tag(world: RegistryWorld
     """A client may ask another replica, or the same one after a restart."""
     projector = Projector(world.storage, EventLog(world.storage))
     await projector.load()
-    replica = attrs.evolve(world.services, registries=Registries(projector))
+    registries = Registries(projector, world.storage, SteppingClock())
+    replica = attrs.evolve(world.services, registries=registries)
 
     async with client_of(replica) as client:
         assert (await client.get("/v0.1/servers")).headers["etag"] == await tag(world)

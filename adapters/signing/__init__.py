@@ -1,0 +1,1 @@
+"""Keys that sign what the log says of itself."""

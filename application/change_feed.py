@@ -1,0 +1,292 @@
+"""What changed in a registry, commit by commit: the feed, and the history of one server."""
+
+from collections.abc import AsyncGenerator, Collection, Iterable, Sequence
+from contextlib import aclosing
+
+import attrs
+
+from application.change_details import ALL_CLASSES, Compared, ServerChange, detailed
+from application.documents import Documents
+from application.past_walk import PastSources, merged_walk, recorded_sources
+from application.projections import CATALOGS, DEFINITIONS
+from application.projections.catalogs import end_of, key_prefix, parse_row_key
+from application.registries import LAST_KEY, Registries
+from application.registry_version import ALWAYS, find_registry
+from domain.change import ChangeClass
+from domain.comparison import compare
+from domain.composition import RegistryDefinition, RegistryEntry
+from domain.definitions import Definitions
+from domain.errors import InvalidCursorError, ServerNotFoundError
+from domain.identifiers import ORIGIN, EntryKind, EntryName, Position, RegistryName
+from domain.ports.storage import StoragePort
+
+_AT_A_TIME = 100  # names whose documents are read and compared together
+_MOST_LOOKED_AT = 2000  # names that one page looks at, whatever the classes let pass
+_ROWS = 500
+
+
+@attrs.frozen
+class Mark:
+    """How far a reader has come: all of a position, or what of it comes up to a name."""
+
+    position: Position = ORIGIN
+    name: EntryName | None = None
+
+    def __str__(self) -> str:
+        if self.name is None:
+            return str(self.position)
+        return f"{self.position}:{self.name.kind}:{self.name.name}"
+
+
+BEGINNING = Mark()
+
+
+def parse_mark(text: str) -> Mark:
+    """Read the `id` of a change, or a position.
+
+    Raises:
+        InvalidCursorError
+    """
+    position, colon, rest = text.partition(":")
+    kind, _, name = rest.partition(":")
+    if not (position.isascii() and position.isdecimal() and len(position) <= 18):
+        raise _not_a_mark(text)
+    if not colon:
+        return Mark(int(position))
+    if kind not in set(EntryKind) or not name:
+        raise _not_a_mark(text)
+    return Mark(int(position), EntryName(EntryKind(kind), name))
+
+
+def _not_a_mark(text: str) -> InvalidCursorError:
+    return InvalidCursorError(
+        f"{text!r} is no place in the feed: expected the `id` of a change, or a position like 4711"
+    )
+
+
+@attrs.frozen
+class _Era:
+    """What a registry was made of since a position, None where there was no such registry."""
+
+    since: Position
+    definition: RegistryDefinition | None
+
+
+@attrs.frozen(kw_only=True)
+class FeedPage:
+    """Some changes in the order of positions.
+
+    `next` is the mark to go on from, `is_last` whether the end of the log was reached, which
+    was `position`. A page can be empty and not the last.
+    """
+
+    changes: Sequence[ServerChange]
+    next: Mark
+    is_last: bool
+    position: Position
+
+
+class ChangeFeed:
+    """Compares each name of a registry before and after every position that touched it."""
+
+    def __init__(self, storage: StoragePort, registries: Registries, documents: Documents) -> None:
+        self._storage = storage
+        self._registries = registries
+        self._documents = documents
+
+    async def page(
+        self,
+        registry: str | None,
+        after: Mark,
+        limit: int,
+        classes: Collection[ChangeClass] = ALL_CLASSES,
+        *,
+        upto: Position | None = None,
+    ) -> FeedPage:
+        """The first changes beyond a mark, up to a position or the end of the log.
+
+        Raises:
+            RegistryNotFoundError
+        """
+        upto = await self._registries.horizon() if upto is None else upto
+        eras = await self._eras(registry, upto)
+        touched = self._touched(eras, after, upto)
+        return await self._page(touched, Mark(upto), limit, classes)
+
+    async def history(
+        self,
+        registry: str | None,
+        name: EntryName,
+        after: Mark,
+        limit: int,
+        classes: Collection[ChangeClass] = ALL_CLASSES,
+        *,
+        upto: Position | None = None,
+    ) -> FeedPage:
+        """The same of one name alone.
+
+        Raises:
+            RegistryNotFoundError
+            ServerNotFoundError: the registry never had that name.
+        """
+        upto = await self._registries.horizon() if upto is None else upto
+        eras = await self._eras(registry, upto)
+        positions = await self._positions_of(name, eras, upto)
+        if not positions:
+            raise ServerNotFoundError("Server not found: the registry never had one of that name")
+        touched = self._touched_at(name, eras, [p for p in positions if p > after.position])
+        return await self._page(touched, Mark(upto), limit, classes)
+
+    async def _page(
+        self,
+        touched: AsyncGenerator[Compared, None],
+        end: Mark,
+        limit: int,
+        classes: Collection[ChangeClass],
+    ) -> FeedPage:
+        """Read on until enough is found, or enough was looked at."""
+        found: list[ServerChange] = []
+        looked_at = 0
+        async with aclosing(touched):
+            while batch := [one async for one in _first(touched, min(limit, _AT_A_TIME))]:
+                changed = [one for one in batch if one.comparisons]
+                for change in await detailed(self._documents, changed):
+                    if change.is_shown(classes):
+                        found.append(change)
+                    if len(found) == limit:
+                        return _page_upto(change.mark, found, end)
+                looked_at += len(batch)
+                if looked_at >= _MOST_LOOKED_AT:
+                    return _page_upto(batch[-1].mark, found, end)
+        return FeedPage(changes=found, next=end, is_last=True, position=end.position)
+
+    async def _eras(self, registry: str | None, upto: Position) -> Sequence[_Era]:
+        """What the registry was made of, from which position on."""
+        rows = await self._storage.row_history(DEFINITIONS.view, start="", stop=LAST_KEY)
+        known = [
+            (row.since, DEFINITIONS.restore([(row.key, row.value)]))
+            for row in rows
+            if row.since <= upto
+        ]
+        name = find_registry(known[-1][1] if known else Definitions(), registry).name
+        eras = [_Era(ORIGIN, None)]
+        for since, definitions in known:
+            definition = definitions.registries.get(name)
+            if definition != eras[-1].definition:
+                eras.append(_Era(since, definition))
+        return eras
+
+    async def _touched(
+        self, eras: Sequence[_Era], after: Mark, upto: Position
+    ) -> AsyncGenerator[Compared, None]:
+        """Every name at every position, in order, that may have changed there."""
+        turns = [era for era in eras if _is_beyond(era, after)]
+        async for position, name in self._places(after.position, upto):
+            while turns and turns[0].since < position:
+                async for compared in self._turn(turns.pop(0), eras, after):
+                    yield compared
+            yield await self._compared(name, eras, position, Mark(position))
+        for turn in turns:
+            async for compared in self._turn(turn, eras, after):
+                yield compared
+
+    async def _places(
+        self, after: Position, upto: Position
+    ) -> AsyncGenerator[tuple[Position, EntryName], None]:
+        """Where the catalogs of all sources changed: one name at each position."""
+        place, told = (after, LAST_KEY), after
+        while rows := await self._storage.row_changes(
+            CATALOGS.view, after=place, upto=upto, limit=_ROWS
+        ):
+            for position, row_key in rows:
+                if position != told:
+                    yield position, parse_row_key(row_key)[1].entry_name
+                told = position
+            place = rows[-1]
+
+    async def _turn(
+        self, turn: _Era, eras: Sequence[_Era], after: Mark
+    ) -> AsyncGenerator[Compared, None]:
+        """What changes for readers when a registry comes to be made of something else."""
+        start = after.name if turn.since == after.position else None
+        before = self._sources(_definition_at(eras, turn.since - 1), turn.since)
+        async for name, old, new in merged_walk(
+            before, self._sources(turn.definition, turn.since), start
+        ):
+            if name != start:
+                yield await self._compared_as(name, old, new, Mark(turn.since, name))
+
+    async def _touched_at(
+        self, name: EntryName, eras: Sequence[_Era], positions: Iterable[Position]
+    ) -> AsyncGenerator[Compared, None]:
+        for position in positions:
+            yield await self._compared(name, eras, position, Mark(position))
+
+    async def _positions_of(
+        self, name: EntryName, eras: Sequence[_Era], upto: Position
+    ) -> Sequence[Position]:
+        """Where anything was recorded under a name in what the registry was ever made of."""
+        found: set[Position] = set()
+        for source in {s for era in eras if era.definition for s in era.definition.sources}:
+            prefix = key_prefix(source, name)
+            rows = await self._storage.row_history(CATALOGS.view, start=prefix, stop=end_of(prefix))
+            found.update(row.since for row in rows)
+        turns = {era.since for era in eras if found and era.since > min(found)}
+        return sorted(position for position in found | turns if position <= upto)
+
+    async def _compared(
+        self, name: EntryName, eras: Sequence[_Era], position: Position, mark: Mark
+    ) -> Compared:
+        before = await self._named(name, eras, position - 1)
+        after = await self._named(name, eras, position)
+        return await self._compared_as(name, before, after, mark)
+
+    async def _named(
+        self, name: EntryName, eras: Sequence[_Era], position: Position
+    ) -> Sequence[RegistryEntry]:
+        return await self._sources(_definition_at(eras, position), position).named(name)
+
+    async def _compared_as(
+        self,
+        name: EntryName,
+        before: Sequence[RegistryEntry],
+        after: Sequence[RegistryEntry],
+        mark: Mark,
+    ) -> Compared:
+        comparisons = compare(before, after)
+        return Compared(
+            mark=str(mark),
+            commit=await self._storage.commit_of(mark.position) if comparisons else None,
+            name=name,
+            before=before,
+            after=after,
+            comparisons=comparisons,
+        )
+
+    def _sources(self, definition: RegistryDefinition | None, position: Position) -> PastSources:
+        return recorded_sources(self._storage, definition or _NOTHING, position)
+
+
+_NOTHING = RegistryDefinition(name=RegistryName("none"), sources=(), rank=0, defined_at=ALWAYS)
+
+
+def _page_upto(mark: str, found: Sequence[ServerChange], end: Mark) -> FeedPage:
+    return FeedPage(changes=found, next=parse_mark(mark), is_last=False, position=end.position)
+
+
+def _definition_at(eras: Sequence[_Era], position: Position) -> RegistryDefinition | None:
+    return next(era.definition for era in reversed(eras) if era.since <= position)
+
+
+def _is_beyond(era: _Era, after: Mark) -> bool:
+    """Whether a reader at *after* has not seen all of what an era began with."""
+    return era.since > after.position or (era.since == after.position and after.name is not None)
+
+
+async def _first(
+    compared: AsyncGenerator[Compared, None], count: int
+) -> AsyncGenerator[Compared, None]:
+    for _ in range(count):
+        if (one := await anext(compared, None)) is None:
+            return
+        yield one

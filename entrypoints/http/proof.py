@@ -1,0 +1,96 @@
+"""A version of a server with the proof that the log has it."""
+
+import json
+from functools import partial
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from application.queries import LATEST, server_version
+from application.served import ServedRegistry
+from application.transparency import Transparency
+from domain.checkpoints import Checkpoint
+from domain.composition import RegistryEntry
+from domain.errors import MalformedQueryError
+from domain.identifiers import EntryKind, EntryName
+from domain.log import leaf_data
+from domain.notes import to_base64
+from entrypoints.http.answers import answer_from
+from entrypoints.http.asked import asked_registry
+from entrypoints.http.endpoint import Endpoint, Parameter, in_every_registry
+from entrypoints.http.parameters import MOMENT, read_query
+from entrypoints.http.services import Services
+
+GROUP = "log"
+
+SERVER = Parameter(
+    name="server", schema={"type": "string"}, description="The name of a server. It has to be said."
+)
+PROVEN_VERSION = Parameter(
+    name="version",
+    schema={"type": "string", "default": LATEST},
+    description="A version of it, deleted ones included, or `latest`.",
+)
+
+
+async def get_proof(services: Services, request: Request) -> Response:
+    registry = await asked_registry(services, request)
+    served = await _served(registry, request)
+    checkpoint = await _checkpoint(services.transparency, registry)
+    render = partial(_rendered, services, served, checkpoint)
+    return await answer_from(
+        services, request, registry, render, variant=f"proof-{checkpoint.size}"
+    )
+
+
+async def _served(registry: ServedRegistry, request: Request) -> RegistryEntry:
+    query = read_query(request)
+    if not (name := query.get("server")):
+        raise MalformedQueryError("server", "", "server: expected the name of a server")
+    entries = await registry.named(EntryName(EntryKind.SERVER, name))
+    return server_version(entries, query.get("version", LATEST), include_deleted=True)
+
+
+async def _checkpoint(transparency: Transparency, registry: ServedRegistry) -> Checkpoint:
+    """That of the moment, so that a proof of the past is always the same; else of the end."""
+    if (moment := registry.moment) is None:
+        return await transparency.head()
+    return transparency.checkpoint(moment.position, moment.commit.root)
+
+
+async def _rendered(services: Services, served: RegistryEntry, checkpoint: Checkpoint) -> bytes:
+    position = served.entry.document_position
+    (document,) = await services.documents.bodies([served])
+    event = await services.transparency.event(position)
+    path = await services.transparency.inclusion(position, checkpoint.size)
+    event_members = b'{"type":"%b","schemaVersion":%d,"data":%b}' % (
+        event.type.encode(),
+        event.schema_version,
+        event.data,
+    )
+    others = {
+        "documentHash": served.entry.document_hash,
+        "position": position,
+        "proof": [to_base64(node) for node in path],
+        "checkpoint": str(services.transparency.signed(checkpoint)),
+    }
+    return b'{"document":%b,"event":%b,"leaf":%b,%b' % (
+        document,
+        event_members,
+        leaf_data(event),
+        json.dumps(others, separators=(",", ":")).encode()[1:],
+    )
+
+
+ENDPOINTS = (
+    Endpoint(
+        bases=in_every_registry("/v0.1/x/dev.annals"),
+        group=GROUP,
+        path="/proof",
+        handler=get_proof,
+        summary="A version with its event, its leaf of the Merkle tree, and the way to the root.",
+        query=(SERVER, PROVEN_VERSION, *MOMENT),
+        answer="Proof",
+        errors=(400, 404),
+    ),
+)
