@@ -8,7 +8,7 @@ import anyio.to_thread
 import attrs
 
 from application.documents import Documents
-from domain.change import Change, ChangeClass, Difference, differences, reuses_version
+from domain.change import ChangeClass, Difference, differences, reuses_version
 from domain.comparison import Comparison, Outcome, outcome_of
 from domain.composition import RegistryEntry
 from domain.entry import OFFICIAL_META
@@ -41,9 +41,7 @@ class VersionChange:
     @property
     def version_reused(self) -> bool:
         """Whether another definition came under a version that was there already."""
-        return self.comparison.outcome is Outcome.CHANGED and reuses_version(
-            Change(paths=(), classes=tuple(self.classes))
-        )
+        return self.comparison.outcome is Outcome.CHANGED and reuses_version(self.classes)
 
 
 @attrs.frozen(kw_only=True)

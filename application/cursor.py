@@ -86,9 +86,9 @@ def _cursor_of(
     updated_since: str | None,
     wanted_version: str | None,
     include_deleted: bool | None,
-    at: str | None = None,
-    effective_at: str | None = None,
+    *moment: str | None,
 ) -> Cursor:
+    at, effective_at = moment or (None, None)
     texts = (
         name,
         version,

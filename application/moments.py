@@ -57,11 +57,16 @@ async def resolve_from_log(asked: Asked, log: EventLog, clock: ClockPort) -> Mom
     Raises:
         InvalidAsOfError, PinNotFoundError, NothingRecordedError
     """
-    pins: Pins = {}
-    if isinstance(asked.at, AtPin):
-        async for batch in log.read(categories=(PINS,)):
-            pins = fold_pins(pins, batch)
+    pins = await pins_in_log(log) if isinstance(asked.at, AtPin) else {}
     return await resolve(asked, log, pins, clock)
+
+
+async def pins_in_log(log: EventLog) -> Pins:
+    """All pins by now, without a look at any view."""
+    pins: Pins = {}
+    async for batch in log.read(categories=(PINS,)):
+        pins = fold_pins(pins, batch)
+    return pins
 
 
 def _unpinned(asked: Asked, pins: Pins) -> tuple[RecordedAsOf | None, datetime | None]:

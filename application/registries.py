@@ -11,6 +11,7 @@ import attrs
 from application.event_log import EventLog, catalog_stream
 from application.moments import Moment, resolve
 from application.past_walk import PastSources, recorded_sources
+from application.pins import named_moments
 from application.projections import DEFINITIONS
 from application.projector import Live, Projector
 from application.registry_version import (
@@ -25,7 +26,7 @@ from domain.asof import NOW, Asked
 from domain.composition import RegistryDefinition
 from domain.definitions import Definitions
 from domain.errors import NothingInEffectError, RegistryNotFoundError
-from domain.identifiers import Position, RegistryName
+from domain.identifiers import PinName, Position, RegistryName
 from domain.ports.clock import ClockPort
 from domain.ports.storage import StoragePort
 
@@ -96,7 +97,12 @@ class Registries:
             await self._projector.catch_up()
         return moment
 
-    async def _current_definitions(self) -> Definitions:
+    async def pins(self) -> Sequence[tuple[PinName, Moment]]:
+        """What each pin stands for, in the order of names."""
+        return await named_moments(self._projector.live.pins, self._log, self._clock)
+
+    async def definitions(self) -> Definitions:
+        """The configured sources and registries, as they are now."""
         if self._frozen.is_live:
             return self._projector.live.definitions
         return await self._definitions((await self.resolve(self._frozen)).position)
@@ -117,7 +123,8 @@ class Registries:
             for source in definition.sources
         }
         if not any(positions.values()):
-            raise NothingInEffectError(effective_at, await self._first_effective(definition))
+            began = await self._began(definition, moment.position)
+            raise NothingInEffectError(effective_at, min(began, default=None))
         return PastSources(
             storage=self._storage,
             definition=attrs.evolve(definition, defined_at=ALWAYS),
@@ -125,11 +132,14 @@ class Registries:
             effective=True,
         )
 
-    async def _first_effective(self, definition: RegistryDefinition) -> datetime | None:
+    async def _began(
+        self, definition: RegistryDefinition, position: Position
+    ) -> Sequence[datetime]:
+        """When what each source had first took effect, as far as it was known at a position."""
         firsts = [
             await self._storage.first_of(catalog_stream(source)) for source in definition.sources
         ]
-        return min((first.effective_at for first in firsts if first), default=None)
+        return [first.effective_at for first in firsts if first and first.position <= position]
 
     async def current(self, name: str | None = None) -> RegistryVersion:
         """The registry of that name, or the default one, as it is now.
@@ -149,7 +159,7 @@ class Registries:
     async def every(self) -> Sequence[RegistryVersion]:
         """All registries as they are now, in the order of the configuration."""
         found = []
-        definitions = await self._current_definitions()
+        definitions = await self.definitions()
         for definition in sorted(
             definitions.registries.values(), key=lambda definition: definition.rank
         ):

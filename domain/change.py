@@ -1,6 +1,6 @@
 """What a revision changed, and what that means to those who run the server."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -74,9 +74,9 @@ def classify_change(old: Mapping[str, Any], new: Mapping[str, Any]) -> Change:
     )
 
 
-def reuses_version(change: Change) -> bool:
-    """Whether *change*, of one version, makes it another definition under its old name."""
-    return not _PASSING.issuperset(change.classes)
+def reuses_version(classes: Iterable[ChangeClass]) -> bool:
+    """Whether a change of these, of one version, makes it another definition under its old name."""
+    return not _PASSING.issuperset(classes)
 
 
 def _edits(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Edit]:

@@ -18,9 +18,11 @@ AnnalsError
 │   ├── RegistryNotFoundError
 │   ├── SourceNotFoundError
 │   ├── PinNotFoundError
+│   ├── DocumentNotFoundError       the log has no document of that hash
 │   ├── TileNotFoundError           the Merkle tree has not grown that far
 │   ├── NothingRecordedError        the log has nothing at or before that moment
 │   └── NothingInEffectError        no source is known to have offered anything by then
+├── DocumentRedactedError           a document was taken away, on purpose and for good
 ├── NotSupportedError               known to the standard, not offered here
 ├── SourceError                     a source could not be read
 │   ├── SourceUnreachableError      nothing answered: worth another try
@@ -31,6 +33,7 @@ AnnalsError
 ├── RemoteLogError                  the log of another registry could not be read
 │   └── UntrustedLogError           it was read, and does not prove what it says
 ├── CannotListenError               the server's address is taken, or not of this machine
+├── PinExistsError                  a pin stands for another moment, and was not to be moved
 ├── RemovalRefusedError             a sync would have emptied or gutted a source's catalog
 ├── StorageError
 │   ├── StorageUnavailableError     the storage cannot be opened, read or written
@@ -151,6 +154,16 @@ class PinNotFoundError(NotFoundError):
         )
 
 
+class DocumentNotFoundError(NotFoundError):
+    """The log has no document of that hash."""
+
+    def __init__(self, document_hash: str) -> None:
+        super().__init__(
+            f"The log has no document {document_hash!r}: expected 64 of 0-9 a-f, as `registry log"
+            " --json` has them in `document_hash`"
+        )
+
+
 class TileNotFoundError(NotFoundError):
     """The Merkle tree has no such tile, or has not grown that far."""
 
@@ -181,6 +194,18 @@ class NothingInEffectError(NotFoundError):
             f"No source of this registry offered anything by {to_rfc_3339(asked)}: {when}"
         )
         self.first_effective_at = first_effective_at
+
+
+class DocumentRedactedError(AnnalsError):
+    """A document was taken away, on purpose and for good."""
+
+    def __init__(
+        self, document_hash: str, reason: str, redacted_by: str, recorded_at: datetime
+    ) -> None:
+        super().__init__(
+            f"This document was redacted at {to_rfc_3339(recorded_at)} by {redacted_by}: {reason}."
+            f" Its hash {document_hash} and its place in the log stay"
+        )
 
 
 class NotSupportedError(AnnalsError):
@@ -222,12 +247,23 @@ class UntrustedLogError(RemoteLogError):
     """
 
     def __init__(self, message: str, evidence: Sequence[str] = ()) -> None:
-        super().__init__(message)
+        super().__init__("\n\n".join([message, *evidence]))
         self.evidence = tuple(evidence)
 
 
 class CannotListenError(AnnalsError):
     """The address that the server should listen on is taken, or not of this machine."""
+
+
+class PinExistsError(AnnalsError):
+    """A pin stands for another moment, and was not to be moved."""
+
+    def __init__(self, name: str, position: int, effective_at: datetime | None) -> None:
+        effective = f", effective at {to_rfc_3339(effective_at)}" if effective_at else ""
+        super().__init__(
+            f"The pin {name!r} stands for @{position}{effective}, and whoever uses it relies on"
+            " that: choose another name, or move it with --move"
+        )
 
 
 class RemovalRefusedError(AnnalsError):

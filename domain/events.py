@@ -177,8 +177,17 @@ class PinRemoved:
     name: PinName
 
 
+@attrs.frozen(kw_only=True)
+class DocumentRedacted:
+    """A document was taken away for good, from every moment that it was served at."""
+
+    document_hash: DocumentHash
+    reason: str
+    redacted_by: str
+
+
 CatalogEvent: TypeAlias = EntryListed | EntryRevised | EntryStatusChanged | EntryDelisted
 SyncEvent: TypeAlias = SyncCompleted | SyncFailed
 ConfigEvent: TypeAlias = SourceDefined | SourceRetired | RegistryDefined | RegistryRetired
 PinEvent: TypeAlias = PinSet | PinRemoved
-Event: TypeAlias = CatalogEvent | SyncEvent | ConfigEvent | PinEvent
+Event: TypeAlias = CatalogEvent | SyncEvent | ConfigEvent | PinEvent | DocumentRedacted

@@ -2,14 +2,19 @@
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
 import attrs
 
 from domain import merkle
-from domain.errors import CommitIdReusedError, CorruptLogError, WrongExpectedVersionError
+from domain.errors import (
+    CommitIdReusedError,
+    CorruptLogError,
+    DocumentNotFoundError,
+    WrongExpectedVersionError,
+)
 from domain.identifiers import ORIGIN, CommitId, DocumentHash, Position, StreamName
 from domain.merkle import EMPTY_ROOT, Frontier, grow
 from domain.timestamps import to_micros
@@ -74,13 +79,15 @@ class NewCommit:
 
     `documents` are bodies by their hash, which must fit; one that is known already is not
     stored again. `effective_at` is when the source says that all this took effect; it is
-    brought between the last effective time of the streams (or 1970) and `recorded_at`.
+    brought between the last effective time of the streams (or 1970) and `recorded_at`. `erased`
+    are documents that are known and whose bodies go with this commit, never to come back.
     """
 
     commit_id: CommitId = attrs.field(validator=_plain)
     writes: tuple[StreamWrite, ...] = attrs.field()
     documents: Mapping[DocumentHash, bytes] = attrs.field(factory=dict)
     effective_at: datetime | None = None
+    erased: frozenset[DocumentHash] = frozenset()
 
     @writes.validator
     def _check_writes(self, _: object, writes: tuple[StreamWrite, ...]) -> None:
@@ -280,6 +287,18 @@ def leaf_of(event: StoredEvent) -> bytes:
 def category_of(stream: StreamName) -> str:
     """What the streams of one kind share: the name up to the first `-`."""
     return stream.partition("-")[0]
+
+
+def refuse_unknown_documents(
+    erased: Collection[DocumentHash], known: Collection[DocumentHash]
+) -> None:
+    """Only what is stored can be erased.
+
+    Raises:
+        DocumentNotFoundError
+    """
+    for unknown in sorted(set(erased).difference(known)):
+        raise DocumentNotFoundError(unknown)
 
 
 def check_documents(documents: Mapping[DocumentHash, bytes]) -> None:

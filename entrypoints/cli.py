@@ -3,7 +3,9 @@
 import click
 
 from entrypoints.commands.config import config
+from entrypoints.commands.key import key
 from entrypoints.commands.log import log
+from entrypoints.commands.pin import pin, pins
 from entrypoints.commands.replay import replay
 from entrypoints.commands.serve import serve
 from entrypoints.commands.status import status
@@ -20,5 +22,5 @@ def main() -> None:
     """
 
 
-for command in (serve, sync, replay, log, status, verify, config, version):
+for command in (serve, sync, replay, pin, pins, log, status, verify, key, config, version):
     main.add_command(command)

@@ -9,6 +9,7 @@ from dependency_injector import containers, providers
 from adapters.clock import SystemClock
 from adapters.kubernetes.connection import ClusterAccess
 from adapters.kubernetes.deployed import deployed_servers
+from adapters.remote import open_remote as open_remote
 from adapters.signing.ed25519 import Ed25519Signer, open_key, read_key, verify
 from adapters.sources import SOURCES
 from adapters.sources.formats import FORMATS, DetectedFormat
@@ -23,6 +24,7 @@ from adapters.witnesses import HttpWitness
 from application.cosignatures import Cosignatures
 from application.documents import Documents
 from application.event_log import EventLog
+from application.pins import PinBook
 from application.projector import Projector
 from application.registries import Registries
 from application.scheduler import Scheduler
@@ -76,6 +78,7 @@ class Container(containers.DeclarativeContainer):
     log = providers.Singleton(EventLog, storage)
     projector = providers.Singleton(Projector, storage, log)
     registries = providers.Singleton(Registries, projector, storage, clock)
+    pins = providers.Singleton(PinBook, storage, log, clock)
     documents = providers.Singleton(Documents, storage)
     cluster = providers.Factory(
         ClusterAccess,
@@ -187,6 +190,9 @@ def formats() -> dict[str, FormatPort]:
     """The formats that a registry can be written in."""
     return dict(FORMATS)
 
+
+verify_signature = verify
+"""Whether a signature is that of a message."""
 
 to_toolhive = from_server_json
 """A server.json as an entry of ToolHive's format: its section, its key and itself."""

@@ -28,6 +28,7 @@ ERROR_CODES: Mapping[type[errors.AnnalsError], ErrorCode] = {
     errors.WitnessError: ErrorCode(502, FAILED),
     errors.RemoteLogError: ErrorCode(502, FAILED),
     errors.CannotListenError: ErrorCode(500, FAILED),
+    errors.PinExistsError: ErrorCode(409, FAILED),
     errors.RemovalRefusedError: ErrorCode(409, FAILED),
     errors.WrongExpectedVersionError: ErrorCode(409, FAILED),
     errors.CommitIdReusedError: ErrorCode(409, FAILED),

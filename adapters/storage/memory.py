@@ -1,6 +1,6 @@
 """A log and views that live as long as the process: for tests and for trying things out."""
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 import attrs
@@ -19,6 +19,7 @@ from domain.log import (
     check_documents,
     make_commit,
     refuse_other_content,
+    refuse_unknown_documents,
 )
 from domain.merkle import Frontier
 from domain.ports.clock import ClockPort
@@ -33,6 +34,7 @@ class MemoryStorage:
         self._events: list[StoredEvent] = []
         self._commits: dict[CommitId, StoredCommit] = {}
         self._documents: dict[DocumentHash, bytes] = {}
+        self._erased: set[DocumentHash] = set()
         self._staged: dict[CommitId, dict[DocumentHash, bytes]] = {}
         self._streams: dict[StreamName, StreamHead] = {}
         self._frontier = Frontier()
@@ -54,9 +56,16 @@ class MemoryStorage:
             return Appended(commit=known, repeated=True)
         standing = Standing(head=self._head, frontier=self._frontier, streams=self._streams)
         made = make_commit(commit, standing, self._clock.now())
+        refuse_unknown_documents(commit.erased, self._documents.keys() | self._erased)
         self._events += made.events
         self._commits[commit.commit_id] = made.commit
-        self._documents.update({**self._staged.pop(commit.commit_id, {}), **commit.documents})
+        self._erased |= commit.erased
+        offered = {**self._staged.pop(commit.commit_id, {}), **commit.documents}
+        self._documents = {
+            known: body
+            for known, body in {**self._documents, **offered}.items()
+            if known not in self._erased
+        }
         self._frontier = made.frontier
         self._head = Head(
             position=made.commit.last_position,
@@ -131,6 +140,12 @@ class MemoryStorage:
     async def document_hashes(self) -> AsyncIterator[Sequence[DocumentHash]]:
         if self._documents:
             yield tuple(self._documents)
+
+    async def erased_hashes(self) -> Collection[DocumentHash]:
+        return frozenset(self._erased)
+
+    async def scrub(self) -> bool:
+        return True
 
     async def checkpoint(self, view: View) -> Position:
         return self._checkpoints.get(view, ORIGIN)

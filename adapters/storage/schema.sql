@@ -28,6 +28,11 @@ CREATE TABLE documents (
     body_crc32 INTEGER NOT NULL           -- of `body` as it lies here
 ) STRICT;
 
+CREATE TABLE redactions (
+    hash          TEXT    NOT NULL UNIQUE REFERENCES documents (hash),
+    commit_number INTEGER NOT NULL REFERENCES commits
+) STRICT;
+
 CREATE TRIGGER commits_no_update BEFORE UPDATE ON commits
     BEGIN SELECT RAISE(ABORT, 'commits are append-only'); END;
 CREATE TRIGGER commits_no_delete BEFORE DELETE ON commits
@@ -36,10 +41,20 @@ CREATE TRIGGER events_no_update BEFORE UPDATE ON events
     BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
 CREATE TRIGGER events_no_delete BEFORE DELETE ON events
     BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
+-- Zeros, and as many: then the row stays where it lies, and no copy of it is left elsewhere.
 CREATE TRIGGER documents_no_update BEFORE UPDATE ON documents
+    WHEN NEW.rowid IS NOT OLD.rowid
+      OR NEW.hash IS NOT OLD.hash
+      OR NEW.body IS NOT zeroblob(length(OLD.body))
+      OR NEW.body_crc32 IS NOT OLD.body_crc32
+      OR NOT EXISTS (SELECT 1 FROM redactions WHERE hash = OLD.hash)
     BEGIN SELECT RAISE(ABORT, 'documents are append-only'); END;
 CREATE TRIGGER documents_no_delete BEFORE DELETE ON documents
     BEGIN SELECT RAISE(ABORT, 'documents are append-only'); END;
+CREATE TRIGGER redactions_no_update BEFORE UPDATE ON redactions
+    BEGIN SELECT RAISE(ABORT, 'redactions are append-only'); END;
+CREATE TRIGGER redactions_no_delete BEFORE DELETE ON redactions
+    BEGIN SELECT RAISE(ABORT, 'redactions are append-only'); END;
 
 -- Where the Merkle tree grows, no row while it is empty: recomputable, so it may change.
 

@@ -1,7 +1,7 @@
 """The event log and its views in one SQLite file. Tables: see schema.sql."""
 
 import json
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -9,7 +9,13 @@ from typing import Any, Self, TypeVar
 import aiosqlite
 import anyio.to_thread
 
-from adapters.storage import document_body, frontier_row, sqlite_check, sqlite_views
+from adapters.storage import (
+    document_body,
+    frontier_row,
+    sqlite_check,
+    sqlite_erasure,
+    sqlite_views,
+)
 from adapters.storage.sqlite_database import SqliteDatabase
 from domain.asof import AtPosition, AtRecorded, RecordedAsOf
 from domain.errors import CorruptLogError
@@ -83,7 +89,8 @@ class SqliteStorage:
                 return Appended(commit=known, repeated=True)
             standing = await _standing(db, [write.stream for write in commit.writes])
             made = await anyio.to_thread.run_sync(make_commit, commit, standing, self._clock.now())
-            await _insert(db, made, bodies)
+            number = await _insert(db, made, bodies)
+            await sqlite_erasure.erase(db, commit.erased, number)
             return Appended(commit=made.commit, repeated=False)
 
     async def read(
@@ -180,6 +187,7 @@ class SqliteStorage:
         sql = """
             SELECT hash, body, body_crc32 FROM documents
             WHERE hash IN (SELECT value FROM json_each(?))
+              AND hash NOT IN (SELECT hash FROM redactions)
         """
         rows = await self._database.fetch(sql, json.dumps(list(hashes)))
         if len(rows) > _BATCH:
@@ -187,11 +195,20 @@ class SqliteStorage:
         return document_body.unpack(rows)
 
     async def document_hashes(self) -> AsyncIterator[Sequence[DocumentHash]]:
-        sql = f"SELECT hash FROM documents WHERE hash > ? ORDER BY hash LIMIT {_BATCH}"
+        sql = (
+            "SELECT hash FROM documents WHERE hash > ? AND hash NOT IN (SELECT hash FROM redactions)"
+            f" ORDER BY hash LIMIT {_BATCH}"
+        )
         after = ""
         while rows := await self._database.fetch(sql, after):
             yield [DocumentHash(document_hash) for (document_hash,) in rows]
             after = _beyond(after, rows[-1][0])
+
+    async def erased_hashes(self) -> Collection[DocumentHash]:
+        return await sqlite_erasure.erased_hashes(self._database)
+
+    async def scrub(self) -> bool:
+        return await self._database.truncate_wal()
 
     async def checkpoint(self, view: View) -> Position:
         return await sqlite_views.checkpoint(self._database, view)
@@ -282,7 +299,8 @@ async def _stream_head(db: aiosqlite.Connection, stream: StreamName) -> StreamHe
 
 async def _insert(
     db: aiosqlite.Connection, made: MadeCommit, bodies: Sequence[document_body.Row]
-) -> None:
+) -> int | None:
+    """Write a commit with its events and documents. Returns its number."""
     commit = made.commit
     cursor = await db.execute(
         "INSERT INTO commits (commit_id, recorded_at_us, effective_at_us, first_position,"
@@ -312,6 +330,7 @@ async def _insert(
     await db.execute(
         "INSERT OR REPLACE INTO frontier VALUES (1, ?, ?)", frontier_row.pack(made.frontier)
     )
+    return cursor.lastrowid
 
 
 def _packed(documents: Mapping[DocumentHash, bytes]) -> list[document_body.Row]:

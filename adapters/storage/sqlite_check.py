@@ -18,7 +18,7 @@ _SCHEMA = """
 async def find_damage(database: SqliteDatabase) -> Sequence[Damage]:
     """Everything that SQLite, the schema, the numbers and the Merkle frontier tell."""
     found: list[str] = []
-    for check in (_integrity, _references, _schema, _counters, _order, _frontier):
+    for check in (_integrity, _references, _schema, _counters, _order, _frontier, _erasures):
         try:
             found += await check(database)
         except CorruptLogError as error:
@@ -72,3 +72,11 @@ async def _frontier(database: SqliteDatabase) -> list[str]:
     (row,) = await database.fetch(frontier_row.SELECT)
     frontier_row.unpack(*row)
     return []
+
+
+async def _erasures(database: SqliteDatabase) -> list[str]:
+    rows = await database.fetch(
+        "SELECT hash FROM redactions JOIN documents USING (hash)"
+        " WHERE body != zeroblob(length(body)) ORDER BY hash"
+    )
+    return [f"document {kept} is marked as erased, and its body is still there" for (kept,) in rows]

@@ -69,7 +69,7 @@ async def advance(
 
 
 async def _change(db: aiosqlite.Connection, view: View, change: ViewChange) -> None:
-    keys = [*change.deletes, *change.puts]
+    keys = change.deletes | change.puts.keys()
     if view.keeps_past:
         await db.executemany(_ARCHIVE, [(change.since, *_name(view), key) for key in keys])
     await db.executemany(_DELETE, [(*_name(view), key) for key in change.deletes])

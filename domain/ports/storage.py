@@ -1,6 +1,6 @@
 """Where the event log and its views are kept."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -39,6 +39,7 @@ class EventStorePort(Protocol):
         Raises:
             WrongExpectedVersionError: a stream is not where the commit expects it.
             CommitIdReusedError: the commit id was used for other events.
+            DocumentNotFoundError: a document to erase is not known.
             StorageUnavailableError
         """
         ...
@@ -103,7 +104,7 @@ class EventStorePort(Protocol):
         ...
 
     async def documents(self, hashes: Iterable[DocumentHash]) -> Mapping[DocumentHash, bytes]:
-        """The bodies of those hashes that are known.
+        """The bodies of those hashes that are known and not erased.
 
         Raises:
             CorruptLogError: a body is not what was stored.
@@ -111,7 +112,18 @@ class EventStorePort(Protocol):
         ...
 
     def document_hashes(self) -> AsyncIterator[Sequence[DocumentHash]]:
-        """The hashes of all documents, in batches, none empty."""
+        """The hashes of all documents that have a body, in batches, none empty."""
+        ...
+
+    async def erased_hashes(self) -> Collection[DocumentHash]:
+        """The hashes of all documents whose body was erased."""
+        ...
+
+    async def scrub(self) -> bool:
+        """Remove what is left of erased bodies beside the log itself.
+
+        False where somebody still reads what was there before: try again.
+        """
         ...
 
 

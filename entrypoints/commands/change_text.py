@@ -72,13 +72,13 @@ def _both(old: str, new: str) -> _Parts:
 
 def _items(old: list[Any], new: list[Any]) -> _Parts:
     """What an array lost and got; its order alone may be another one too."""
-    before, after = [_shown(item) for item in old], [_shown(item) for item in new]
+    before, after = dict.fromkeys(map(_json, old)), dict.fromkeys(map(_json, new))
     gone = [item for item in before if item not in after]
     come = [item for item in after if item not in before]
     yield "reordered", ""
     for sign, items, style in (("-", gone, _RED), ("+", come, _GREEN)):
         for item in items[:_MOST_ITEMS]:
-            yield f" {sign}{item}", style
+            yield f" {sign}{_shortened(item)}", style
         if items[_MOST_ITEMS:]:
             yield f" {sign}({len(items) - _MOST_ITEMS} more)", style
 
@@ -108,7 +108,11 @@ def _words(words: SequenceMatcher[str], before: list[str], after: list[str]) -> 
 
 
 def _shown(value: Any) -> str:
-    return _shortened(_visible(json.dumps(value, ensure_ascii=False)))
+    return _shortened(_json(value))
+
+
+def _json(value: Any) -> str:
+    return _visible(json.dumps(value, ensure_ascii=False))
 
 
 def _shortened(text: str) -> str:

@@ -8,6 +8,7 @@ import click
 
 from entrypoints.commands.options import common_options, run
 from entrypoints.commands.output import progress, write_json
+from entrypoints.commands.verify_remote import verify_remote
 
 if TYPE_CHECKING:
     from application.verify import Verification
@@ -16,12 +17,46 @@ _SHOWN = 20
 
 
 @click.command()
+@click.option(
+    "--remote",
+    metavar="URL",
+    help="Verify the registry at URL instead, from outside: its signature, all of its log, and "
+    "that everything it serves is in there.",
+)
+@click.option("--key", metavar="KEY", help="The key of the remote log, as `registry key` tells it.")
+@click.option(
+    "--since",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The last checkpoint seen of the remote log: it must only have grown. Written when all "
+    "of it holds.",
+)
+@click.option(
+    "--registry",
+    "registry_name",
+    metavar="NAME",
+    help="Which of the remote registries.  [default: the default one]",
+)
 @common_options
-def verify(config_file: Path | None, data_dir: Path | None, as_json: bool) -> None:
+def verify(
+    remote: str | None,
+    key: str | None,
+    since: Path | None,
+    registry_name: str | None,
+    config_file: Path | None,
+    data_dir: Path | None,
+    as_json: bool,
+) -> None:
     """Recompute the whole log: positions, hashes, the Merkle tree, every document.
 
     Names the first position that does not fit, and exits with 1, when anything was changed.
+    With --remote the log is somebody else's, and nothing of it is believed.
     """
+    if remote is not None:
+        verify_remote(remote, key, since, registry_name, as_json=as_json)
+        return
+    if key or since or registry_name:
+        raise click.UsageError("--key, --since and --registry go with --remote URL")
     result = run(_verify, config_file, data_dir)
     if as_json:
         write_json({**attrs.asdict(result), "root": result.root.hex()})

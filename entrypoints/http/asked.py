@@ -22,7 +22,7 @@ async def asked_registry(services: Services, request: Request) -> ServedRegistry
     """
     name, in_path = _named(request.path_params.get("registryName"))
     asked = _together(asked_moment(request), in_path)
-    return await services.registries.asked(name, cursor_moment(request) if asked.is_live else asked)
+    return await services.registries.asked(name, _continued(asked, cursor_moment(request)))
 
 
 async def asked_span(services: Services, request: Request) -> tuple[str | None, Position | None]:
@@ -45,6 +45,12 @@ def moment_of(registry: ServedRegistry) -> Asked:
     if (moment := registry.moment) is None:
         return Asked()
     return Asked(at=AtPosition(moment.position), effective_at=moment.effective_at)
+
+
+def _continued(asked: Asked, cursor: Asked) -> Asked:
+    """The moment of the cursor, unless another one is asked for."""
+    repeated = asked.at is None and asked.effective_at in (None, cursor.effective_at)
+    return cursor if repeated else asked
 
 
 def _together(asked: Asked, in_path: AsOf | None) -> Asked:

@@ -11,7 +11,6 @@ from application.cursor import encode_cursor
 from application.queries import LATEST, Page, server_version, versions_of
 from application.rendering import server_list, server_response
 from application.served import ServedRegistry
-from domain.asof import NOW
 from domain.composition import RegistryEntry
 from domain.errors import InvalidCursorError, NotSupportedError
 from domain.identifiers import EntryKind, EntryName
@@ -104,7 +103,7 @@ async def _named(registry: ServedRegistry, request: Request) -> Sequence[Registr
 
 def _refuse_other_moment(registry: ServedRegistry, query: ListQuery) -> None:
     """All pages of a walk are of one moment."""
-    if query.asked not in (NOW, moment_of(registry)):
+    if query.asked not in (None, moment_of(registry)):
         raise InvalidCursorError(
             "The cursor goes on with a list of another moment: ask for it without `at`, or begin"
             " the list anew"

@@ -77,12 +77,15 @@ _LIMIT = re.compile("0*[1-9][0-9]{0,3}", re.ASCII)
 
 @attrs.frozen(kw_only=True)
 class ListQuery:
-    """Which page of which list is asked for. `asked` is the moment that the cursor is of."""
+    """Which page of which list is asked for.
+
+    `asked` is the moment of the list that a cursor of ours goes on with.
+    """
 
     filters: ListFilters
     after: ServerKey | None
     limit: int
-    asked: Asked = NOW
+    asked: Asked | None = None
 
 
 def read_query(request: Request) -> dict[str, str]:
@@ -114,7 +117,8 @@ def list_query(request: Request) -> ListQuery:
     if "cursor" not in query:
         return ListQuery(filters=asked, after=None, limit=limit)
     cursor, filters = _continued(asked, query["cursor"])
-    return ListQuery(filters=filters, after=cursor.after, limit=limit, asked=cursor.asked)
+    moment = cursor.asked if cursor.filters else None
+    return ListQuery(filters=filters, after=cursor.after, limit=limit, asked=moment)
 
 
 def asked_moment(request: Request) -> Asked:

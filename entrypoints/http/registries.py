@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from application.registry_version import RegistryVersion
 from domain.composition import default_registry
+from domain.identifiers import RegistryName
 from domain.timestamps import to_rfc_3339
 from entrypoints.http.answers import json_answer
 from entrypoints.http.endpoint import Endpoint
@@ -18,23 +19,29 @@ GROUP = "registries"
 
 
 async def list_registries(services: Services, _request: Request) -> Response:
+    default = await _default(services)
     versions = await services.registries.every()
-    return json_answer({"registries": [_registry(services, version) for version in versions]})
+    return json_answer({"registries": [_registry(version, default) for version in versions]})
 
 
 async def get_registry(services: Services, request: Request) -> Response:
     version = await services.registries.current(request.path_params["registryName"])
-    return json_answer(_registry(services, version))
+    return json_answer(_registry(version, await _default(services)))
 
 
-def _registry(services: Services, version: RegistryVersion) -> dict[str, Any]:
+async def _default(services: Services) -> RegistryName | None:
+    definitions = await services.registries.definitions()
+    default = default_registry(definitions.registries.values())
+    return default.name if default else None
+
+
+def _registry(version: RegistryVersion, default: RegistryName | None) -> dict[str, Any]:
     definition = version.definition
-    default = default_registry(services.registries.live.definitions.registries.values())
     return {
         "name": definition.name,
         "creationType": "CONFIG",
         "sources": definition.sources,
-        "default": default is not None and definition.name == default.name,
+        "default": definition.name == default,
         "serverCount": len({name for name, _ in version.keys}),
         "versionCount": len(version.keys),
         "position": version.position,

@@ -282,6 +282,17 @@ SCHEMAS: Mapping[str, Schema] = {
         }
     ),
     "RegistryList": _object({"registries": _array_of("Registry")}),
+    "PinList": _object(
+        {
+            "pins": {
+                "type": "array",
+                "items": _object(
+                    {"name": _TEXT, "position": _COUNT, "recordedAt": _TIME},
+                    {"effectiveAt": _TIME},
+                ),
+            }
+        }
+    ),
     "Cosigned": _object({"checkpoint": _TEXT, "witnesses": _STRINGS}),
     "Proof": _object(
         {

@@ -11,7 +11,7 @@ import pytest
 
 from adapters.storage.memory import MemoryStorage
 from application.projections import CATALOGS
-from domain.asof import AsOf
+from domain.asof import RecordedAsOf
 from domain.identifiers import ORIGIN, CommitId, Position
 from domain.log import (
     AnyVersion,
@@ -47,13 +47,13 @@ class Lying:
 
 
 class HalfACommit(Lying):
-    async def commit_at(self, as_of: AsOf) -> StoredCommit | None:
+    async def commit_at(self, as_of: RecordedAsOf) -> StoredCommit | None:
         commit = await self.storage.commit_at(as_of)
         return commit and attrs.evolve(commit, last_position=commit.last_position - 1)
 
 
 class OneCommitBehind(Lying):
-    async def commit_at(self, as_of: AsOf) -> StoredCommit | None:
+    async def commit_at(self, as_of: RecordedAsOf) -> StoredCommit | None:
         commit = await self.storage.commit_at(as_of)
         if commit is None:
             return None
@@ -82,6 +82,18 @@ class ForgetsCheckpoints(Lying):
     ) -> bool:
         real = await self.storage.checkpoint(view)
         return await self.storage.advance(view, changes, after=real, upto=max(real, upto))
+
+
+class ForgetsThePast(Lying):
+    async def rows_at(
+        self, view: View, position: Position, **range_: Any
+    ) -> Sequence[tuple[str, bytes]]:
+        return await self.storage.rows_at(view, position + 1, **range_)
+
+
+class MissesAChange(Lying):
+    async def row_changes(self, view: View, **range_: Any) -> Sequence[tuple[Position, str]]:
+        return (await self.storage.row_changes(view, **range_))[1:]
 
 
 @pytest.fixture
@@ -121,6 +133,8 @@ async def test_gaps(world: SyncWorld) -> None:
         (checkers.check_atomic, HalfACommit),
         (checkers.check_as_of, OneCommitBehind),
         (checkers.check_guarded, TakesAnything),
+        (checkers.check_past_views, ForgetsThePast),
+        (checkers.check_past_views, MissesAChange),
         (checkers.check_resumable, ForgetsCheckpoints),
     ],
 )

@@ -1,16 +1,12 @@
 """What StoragePort promises, on every adapter."""
 
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
 
 import anyio
 import attrs
 import pytest
 
-from adapters.storage.memory import MemoryStorage
-from adapters.storage.sqlite import SqliteStorage
 from domain.asof import AtPosition, AtRecorded
 from domain.errors import CommitIdReusedError, CorruptLogError, WrongExpectedVersionError
 from domain.identifiers import CommitId, DocumentHash, StreamName
@@ -34,33 +30,7 @@ from tests.harness.new_commits import collect, documents_of, new_commit, whole_l
 EVENTS = 2500  # more than comes in one batch, as are COMMITS
 COMMITS = 1001
 FIVE_MEGABYTES = hashlib.shake_256(b"incompressible").digest(5_000_000)
-VIEW = View("catalog", 1)
-
-
-async def open_memory(folder: Path, clock: SteppingClock) -> StoragePort:
-    return MemoryStorage(clock)
-
-
-async def open_sqlite(folder: Path, clock: SteppingClock) -> StoragePort:
-    return await SqliteStorage.open(folder / "log.db", clock)
-
-
-Opener = Callable[[Path, SteppingClock], Awaitable[StoragePort]]
-OPENERS: dict[str, Opener] = {"memory": open_memory, "sqlite": open_sqlite}
-
-
-@pytest.fixture
-def clock() -> SteppingClock:
-    return SteppingClock()
-
-
-@pytest.fixture(params=OPENERS.values(), ids=OPENERS.keys())
-async def storage(
-    request: pytest.FixtureRequest, tmp_path: Path, clock: SteppingClock
-) -> AsyncIterator[StoragePort]:
-    opened = await request.param(tmp_path, clock)
-    yield opened
-    await opened.close()
+VIEW = View("catalog", 1, keeps_past=True)
 
 
 async def append_all(storage: StoragePort, *commits: NewCommit) -> list[StoredCommit]:
@@ -82,7 +52,12 @@ async def test_a_new_log_is_empty(storage: StoragePort) -> None:
     assert await storage.first_commit() is None
     assert await storage.commit_at(AtPosition(1)) is None
     assert await storage.commit_at(AtRecorded(START)) is None
+    assert await storage.commit_of(1) is None
     assert await storage.stream_version(StreamName("catalog-a")) == 0
+    assert await storage.first_of(StreamName("catalog-a")) is None
+    assert await storage.in_effect(StreamName("catalog-a"), START, upto=9) == 0
+    assert await storage.effective_times([START]) == {}
+    assert await storage.leaf_hashes(after=0, upto=0) == []
     assert await collect(storage.document_hashes()) == []
     assert await storage.self_check() == []
 
@@ -440,79 +415,81 @@ async def test_a_moment_resolves_to_the_last_commit_by_then(
         assert await storage.commit_at(AtPosition(position)) == (by_then[-1] if by_then else None)
 
 
-async def test_a_view_advances_from_its_checkpoint_only(storage: StoragePort) -> None:
-    """A step from anywhere else returns False, and changes neither rows nor checkpoint."""
-    put = ViewChange(puts={"b": b"1", "a": b"2"})
-    assert await storage.checkpoint(VIEW) == 0
-    assert not await storage.advance(VIEW, put, after=1, upto=2)
-    assert await storage.checkpoint(VIEW) == 0
-    assert await storage.advance(VIEW, put, after=0, upto=3)
-    change = ViewChange(puts={"b": b"", "c": b"3"}, deletes=frozenset({"a", "unknown"}))
-    for elsewhere in (0, 2, 4):
-        assert not await storage.advance(VIEW, change, after=elsewhere, upto=9)
-        assert await collect(storage.rows(VIEW)) == [("a", b"2"), ("b", b"1")]
-    assert await storage.advance(VIEW, change, after=3, upto=4)
-    assert await collect(storage.rows(VIEW)) == [("b", b""), ("c", b"3")]
-    assert await storage.checkpoint(VIEW) == 4
+async def test_every_position_belongs_to_its_commit(storage: StoragePort) -> None:
+    """From the first to the last of each commit; before the first and beyond the last to none."""
+    sizes = (1, 3, 2, 1)
+    commits = await append_all(
+        storage, *(new_commit(str(n), write("a", count=size)) for n, size in enumerate(sizes))
+    )
+    owners = [commit for commit, size in zip(commits, sizes, strict=True) for _ in range(size)]
+    found = [await storage.commit_of(position) for position in range(10)]
+    assert found == [None, *owners, None, None]
 
 
-async def test_one_of_many_steps_wins(storage: StoragePort) -> None:
-    """Of steps from the same checkpoint, at once, exactly one is taken, wholly."""
-    taken: list[str] = []
-
-    async def step(name: str) -> None:
-        puts = {name: b"", "winner": name.encode()}
-        if await storage.advance(VIEW, ViewChange(puts=puts), after=0, upto=1):
-            taken.append(name)
-
-    async with anyio.create_task_group() as group:
-        for name in "abcde":
-            group.start_soon(step, name)
-    (winner,) = taken
-    assert await collect(storage.rows(VIEW)) == [(winner, b""), ("winner", winner.encode())]
-
-
-async def test_a_key_both_put_and_deleted_is_there(storage: StoragePort) -> None:
-    """Deletes come before puts."""
-    await storage.advance(VIEW, ViewChange(puts={"a": b"1"}), after=0, upto=1)
-    both = ViewChange(puts={"a": b"2"}, deletes=frozenset({"a"}))
-    await storage.advance(VIEW, both, after=1, upto=2)
-    assert await collect(storage.rows(VIEW)) == [("a", b"2")]
+async def test_effective_times_are_those_of_commits(storage: StoragePort) -> None:
+    """Of commits recorded at exactly those times, however often and in whatever zone one asks."""
+    said = (None, LAST, LAST - SECOND)
+    commits = await append_all(
+        storage,
+        *(new_commit(str(n), write(f"s{n}"), effective_at=at) for n, at in enumerate(said)),
+    )
+    times = {commit.recorded_at: commit.effective_at for commit in commits}
+    zoned = [at.astimezone(timezone(timedelta(hours=5))) for at in times]
+    around = [at + n * MICROSECOND for at in times for n in (-1, 1)]
+    assert list(times.values()) == [START, LAST, LAST - SECOND]
+    assert await storage.effective_times([*times, *zoned, *around]) == times
+    assert await storage.effective_times([commits[1].recorded_at]) == {commits[1].recorded_at: LAST}
+    assert await storage.effective_times(around) == await storage.effective_times([]) == {}
 
 
-async def test_rows_come_in_the_order_of_keys(storage: StoragePort) -> None:
-    """Over more than one batch, whatever the keys: they order by code points."""
-    keys = ["", "\0", "a", "a\0", "a b", "é", "\uffff", "😀", "'", "%", *map(str, range(EVENTS))]
-    puts = {key: key.encode() for key in keys}
-    await storage.advance(VIEW, ViewChange(puts=puts), after=0, upto=1)
-    assert await collect(storage.rows(VIEW)) == sorted(puts.items())
+async def test_what_was_in_effect_is_found_at_every_time(storage: StoragePort) -> None:
+    """In a stream of few and of many events, with equal times, and with *upto* in their midst."""
+    times = [LAST + seconds * SECOND for seconds in (0, 0, 1, 3, 3, 3, 4)]
+    for number, at in enumerate(times):
+        other = new_commit(f"other-{number}", write("b"), effective_at=LAST + number * SECOND)
+        mine = new_commit(str(number), write("c"), write("a", count=2), effective_at=at)
+        await append_all(storage, other, mine)
+    events = await collect(storage.read())
+    around = sorted({at + n * MICROSECOND for at in times for n in (-1, 0, 1)})
+    for stream in (StreamName("a"), StreamName("b"), StreamName("unknown")):
+        for upto in range(len(events) + 2):
+            known = [e for e in events if e.stream == stream and e.position <= upto]
+            for at in around:
+                wanted = max((e.position for e in known if e.effective_at <= at), default=0)
+                assert await storage.in_effect(stream, at, upto=upto) == wanted
 
 
-async def test_views_do_not_touch_each_other(storage: StoragePort) -> None:
-    """Two versions stand beside each other, and dropping one leaves the other."""
-    views = [VIEW, View("catalog", 2), View("servers", 1)]
-    for number, view in enumerate(views, 1):
-        rows = {"a": str(number).encode()}
-        assert await storage.advance(view, ViewChange(puts=rows), after=0, upto=number)
-    await storage.drop(VIEW)
-    await storage.drop(View("unknown", 1))
-    found = [(await storage.checkpoint(v), await collect(storage.rows(v))) for v in views]
-    assert found == [(0, []), (2, [("a", b"2")]), (3, [("a", b"3")])]
-    assert await storage.advance(VIEW, ViewChange(), after=0, upto=7)
-    assert (await storage.checkpoint(VIEW), await collect(storage.rows(VIEW))) == (7, [])
+async def test_the_first_event_of_a_stream(storage: StoragePort) -> None:
+    """It stays the first one, and a stream without events has none."""
+    await storage.append(new_commit("1", write("a"), write("b", b"1", b"2")))
+    await storage.append(new_commit("2", write("b", b"3")))
+    events = await collect(storage.read())
+    assert await storage.first_of(StreamName("a")) == events[0]
+    assert await storage.first_of(StreamName("b")) == events[1]
+    assert await storage.first_of(StreamName("c")) is None
+
+
+async def test_leaves_of_any_range(storage: StoragePort) -> None:
+    """Those of the events, after an exclusive and up to an inclusive position."""
+    await append_all(storage, new_commit("1", write("a", count=3)), new_commit("2"))
+    leaves = [event.leaf_hash for event in await collect(storage.read())]
+    for after in range(5):
+        for upto in range(after, 5):
+            assert await storage.leaf_hashes(after=after, upto=upto) == leaves[after:upto]
 
 
 @pytest.mark.parametrize(
     "payload", [FIVE_MEGABYTES, '{"é": "😀\u2028\\u0000"}'.encode(), b"", b"\0\xff"]
 )
 async def test_any_payload_comes_back(storage: StoragePort, payload: bytes) -> None:
-    """Events, documents and rows hold any bytes, and megabytes of them."""
+    """Events, documents and rows, also past ones, hold any bytes, and megabytes of them."""
     await storage.append(new_commit("1", write("a", payload), bodies=[payload]))
-    await storage.advance(VIEW, ViewChange(puts={"a": payload}), after=0, upto=1)
+    changes = [ViewChange(since=at, puts={"a": value}) for at, value in ((1, payload), (2, b"."))]
+    await storage.advance(VIEW, changes, after=0, upto=2)
     (event,) = await collect(storage.read())
     assert event.data == payload
     assert list((await storage.documents(documents_of([payload]))).values()) == [payload]
-    assert await collect(storage.rows(VIEW)) == [("a", payload)]
+    assert await storage.rows_at(VIEW, 1, start="", stop="b", limit=1) == [("a", payload)]
 
 
 async def test_a_storage_may_be_closed_twice(storage: StoragePort) -> None:

@@ -15,15 +15,16 @@ import attrs
 
 from application.codec import EVENT_TYPES, decode, encode
 from application.event_log import CATALOG, CONFIG, SYNC, EventLog, LoggedEvent
-from application.projections import PROJECTIONS
-from application.projections.catalogs import Catalogs
+from application.projections import CATALOGS, DEFINITIONS, PROJECTIONS
+from application.projections.catalogs import Catalogs, fold_catalogs
+from application.projections.definitions import fold_definitions
 from application.projections.projection import Step
 from application.projector import Live, Projector
 from application.sync import SyncOutcome
 from application.verify import verify
-from domain.asof import AsOf, AtPosition, AtRecorded
+from domain.asof import AtPosition, AtRecorded, RecordedAsOf
 from domain.errors import WrongExpectedVersionError
-from domain.identifiers import CommitId, DocumentHash, Position, SourceName
+from domain.identifiers import ORIGIN, CommitId, DocumentHash, Position, SourceName
 from domain.log import (
     Exactly,
     ExpectedVersion,
@@ -36,10 +37,17 @@ from domain.log import (
 )
 from domain.ports.storage import EventStorePort, StoragePort, View, ViewChange
 from domain.timestamps import to_rfc_3339
+from tests.harness.altered_logs import altered_logs
 from tests.harness.clock import MICROSECOND
 from tests.harness.naive_registry import NaiveCatalog, catalogs_told_by
 from tests.harness.new_commits import collect, whole_log
 from tests.harness.other_storages import CopiedLog, DiedError, Mortal, SmallBatches
+
+_END, _ALL = chr(0x10FFFF), 1_000_000  # beyond all keys, more than all rows
+_WITH_PAST: tuple[tuple[Any, Any], ...] = (
+    (CATALOGS, fold_catalogs),
+    (DEFINITIONS, fold_definitions),
+)
 
 
 def check_ordered(commits: Sequence[StoredCommit], events: Sequence[StoredEvent]) -> None:
@@ -136,6 +144,23 @@ def check_catalogs(catalogs: Catalogs, events: Iterable[StoredEvent]) -> None:
     assert _plain(catalogs) == {source: _plain_rows(naive) for source, naive in told.items()}
 
 
+async def check_past_views(storage: StoragePort) -> None:
+    """What views tell of every past commit is what the log up to it says, and what it changed."""
+    log = EventLog(storage)
+    await Projector(storage, log).load()
+    commits = await collect(storage.commits())
+    for projection, fold in _WITH_PAST:
+        state, rows, end = projection.restore([]), dict[str, bytes](), ORIGIN
+        for commit in commits:
+            after, before, end = end, rows, commit.last_position
+            events = log.read(after=after, upto=end, categories=projection.categories)
+            state = fold(state, await collect(events))
+            rows = await _rows_at(storage, projection.view, end)
+            assert projection.restore(rows.items()) == state, commit
+            differing = {key for key, _ in rows.items() ^ before.items()}
+            assert await _put_between(storage, projection.view, after, end) == differing, commit
+
+
 async def check_tamper_evident(
     commits: Sequence[StoredCommit],
     events: Sequence[StoredEvent],
@@ -148,7 +173,7 @@ async def check_tamper_evident(
     """
     sound = CopiedLog(commits_read=commits, events=events, bodies=documents)
     assert (await verify(sound)).damages == ()
-    for number, (altered, suspects) in enumerate(_altered(sound)):
+    for number, (altered, suspects) in enumerate(altered_logs(sound)):
         if number % stride == 0:
             damages = (await verify(altered)).damages
             assert {damage.position for damage in damages} & set(suspects), (number, damages)
@@ -183,7 +208,7 @@ async def check_resumable(storage: StoragePort, deaths: Iterable[int] | None = N
     """
     await _projector(storage).rebuild()
     whole = await _all_rows(storage)
-    tally = {key: json.loads(row) for key, row in whole[_TALLY.view].items()}
+    tally = {key: json.loads(row) for key, row in whole[_TALLY.view]}
     positions = [event.position for event in await collect(storage.read())]
     assert tally == {str(position): 1 for position in positions}
     for advances in count() if deaths is None else deaths:
@@ -204,12 +229,28 @@ def check_contained(before: Live, after: Live, outcome: SyncOutcome) -> None:
             assert after.catalogs.get(source) == before.catalogs.get(source), source
 
 
-async def view_rows(storage: StoragePort) -> dict[View, dict[str, bytes]]:
-    """All views that the program keeps, row by row."""
+async def view_rows(storage: StoragePort) -> dict[View, Sequence[Any]]:
+    """All views that the program keeps, row by row, with the past of those that keep it."""
     return {
-        projection.view: dict(await collect(storage.rows(projection.view)))
-        for projection in PROJECTIONS
+        projection.view: await _kept_rows(storage, projection.view) for projection in PROJECTIONS
     }
+
+
+async def _kept_rows(storage: StoragePort, view: View) -> Sequence[Any]:
+    if view.keeps_past:
+        return list(await storage.row_history(view, start="", stop=_END))
+    return await collect(storage.rows(view))
+
+
+async def _rows_at(storage: StoragePort, view: View, position: Position) -> dict[str, bytes]:
+    return dict(await storage.rows_at(view, position, start="", stop=_END, limit=_ALL))
+
+
+async def _put_between(
+    storage: StoragePort, view: View, after: Position, upto: Position
+) -> set[str]:
+    put = await storage.row_changes(view, after=(after, _END), upto=upto, limit=_ALL)
+    return {key for _, key in put}
 
 
 def _by_stream(events: Iterable[StoredEvent]) -> dict[Any, list[StoredEvent]]:
@@ -225,7 +266,9 @@ def _owner(event: StoredEvent, commits: Iterable[StoredCommit]) -> StoredCommit:
     return covering[0]
 
 
-def _moments(commits: Iterable[StoredCommit], events: Iterable[StoredEvent]) -> Iterator[AsOf]:
+def _moments(
+    commits: Iterable[StoredCommit], events: Iterable[StoredEvent]
+) -> Iterator[RecordedAsOf]:
     yield AtPosition(0)
     for event in events:
         yield AtPosition(event.position)
@@ -234,7 +277,7 @@ def _moments(commits: Iterable[StoredCommit], events: Iterable[StoredEvent]) -> 
             yield AtRecorded(commit.recorded_at + shift)
 
 
-def _is_by(commit: StoredCommit, moment: AsOf) -> bool:
+def _is_by(commit: StoredCommit, moment: RecordedAsOf) -> bool:
     if isinstance(moment, AtPosition):
         return commit.last_position <= moment.position
     return commit.recorded_at <= moment.at
@@ -285,45 +328,6 @@ def _said(lifecycle: Any) -> dict[str, Any]:
 
 def _plain_rows(catalog: NaiveCatalog) -> dict[Any, Any]:
     return {key: attrs.astuple(row, recurse=False) for key, row in catalog.rows.items()}
-
-
-def _altered(log: CopiedLog) -> Iterator[tuple[CopiedLog, Iterable[Position | None]]]:
-    """Copies that differ in one byte or number each, and the positions that may be named.
-
-    For a commit these are its own and its neighbours', as a bound may have been moved.
-    """
-    for index, event in enumerate(log.events):
-        for changed in _changes(event):
-            events = [*log.events[:index], changed, *log.events[index + 1 :]]
-            yield attrs.evolve(log, events=events), [event.position]
-    for index, commit in enumerate(log.commits_read):
-        covered = range(commit.first_position - 1, commit.last_position + 2)
-        for changed in _changes(commit):
-            commits = [*log.commits_read[:index], changed, *log.commits_read[index + 1 :]]
-            yield attrs.evolve(log, commits_read=commits), covered
-    for known, body in log.bodies.items():
-        naming = [event.position for event in log.events if known.encode() in event.data]
-        for changed in _changed_values(body):
-            yield attrs.evolve(log, bodies={**log.bodies, known: changed}), naming[:1]
-
-
-def _changes(instance: Any) -> Iterator[Any]:
-    for field in attrs.fields(type(instance)):
-        for value in _changed_values(getattr(instance, field.name)):
-            yield attrs.evolve(instance, **{field.name: value})
-
-
-def _changed_values(value: Any) -> Iterator[Any]:
-    match value:
-        case bytes():
-            for index in range(len(value)):
-                yield value[:index] + bytes([value[index] ^ 1]) + value[index + 1 :]
-        case str():
-            yield from (changed.decode() for changed in _changed_values(value.encode()))
-        case int():
-            yield from (value - 1, value + 1)
-        case _:
-            yield from (value - MICROSECOND, value + MICROSECOND)
 
 
 def _stored(name: str, version: int, data: bytes) -> StoredEvent:
@@ -378,6 +382,5 @@ async def _dies(storage: StoragePort, mortal: Mortal) -> bool:
     return False
 
 
-async def _all_rows(storage: StoragePort) -> dict[View, dict[str, bytes]]:
-    tally = dict(await collect(storage.rows(_TALLY.view)))
-    return {**await view_rows(storage), _TALLY.view: tally}
+async def _all_rows(storage: StoragePort) -> dict[View, Sequence[Any]]:
+    return {**await view_rows(storage), _TALLY.view: await _kept_rows(storage, _TALLY.view)}

@@ -124,17 +124,22 @@ class NaiveRegistries:
 
     def serve(self, registry: str) -> list[dict[str, Any]]:
         """The servers of GET /v0.1/servers, as if a page had no end."""
-        shown = [
+        shown = [each for each in self.shown(registry) if each[1].said["status"] != "deleted"]
+        shown.sort(key=lambda each: (each[0][1].encode(), each[0][2].encode()))
+        return [response(row, since) for _, row, since in shown]
+
+    def shown(self, registry: str) -> list[tuple[Key, Row, datetime]]:
+        """Every version of every name that it has, with the time since when it shows the name."""
+        return [
             (key, row, since)
             for name, (owner, since) in self.owners[registry].items()
             for key, row in self._rows(owner).items()
-            if key[1] == name and row.said["status"] != "deleted"
+            if key[1] == name
         ]
-        shown.sort(key=lambda each: (each[0][1].encode(), each[0][2].encode()))
-        return [_response(row, since) for _, row, since in shown]
 
 
-def _response(row: Row, since: datetime) -> dict[str, Any]:
+def response(row: Row, since: datetime) -> dict[str, Any]:
+    """A member of `servers`."""
     message = row.said["status_message"]
     official = {
         "status": row.said["status"],
@@ -157,7 +162,7 @@ def catalogs_told_by(events: Iterable[StoredEvent]) -> dict[str, NaiveCatalog]:
             commit, at = event.commit_id, event.recorded_at
         category, _, source = event.stream.partition("-")
         if category == "catalog":
-            _take(catalogs.setdefault(source, NaiveCatalog()), event)
+            take(catalogs.setdefault(source, NaiveCatalog()), event)
     _settle(catalogs, at)
     return catalogs
 
@@ -167,7 +172,8 @@ def _settle(catalogs: Mapping[str, NaiveCatalog], at: datetime | None) -> None:
         catalog.settle(at)
 
 
-def _take(catalog: NaiveCatalog, event: StoredEvent) -> None:
+def take(catalog: NaiveCatalog, event: StoredEvent) -> None:
+    """Let an event of its stream happen to a catalog."""
     said = json.loads(event.data)
     key = (said["key"]["kind"], said["key"]["name"], said["key"]["version"])
     if event.type == "entry.delisted":

@@ -15,12 +15,14 @@ from adapters.sources.formats import DetectedFormat
 from adapters.sources.formats.toolhive_conversion import from_server_json
 from adapters.status.memory import MemoryStatus
 from adapters.storage.memory import MemoryStorage
+from application.change_feed import ChangeFeed
 from application.configuration import ConfigurationReport, apply_configuration
 from application.cosignatures import Cosignatures
 from application.documents import Documents
 from application.event_log import EventLog
 from application.projector import Projector
 from application.registries import Registries
+from application.registry_diff import RegistryDiff
 from application.registry_version import RegistryVersion
 from application.source_overview import SourceOverview, overviews
 from application.status_report import StatusReport
@@ -89,6 +91,8 @@ class RegistryWorld:
         self._syncer = Syncer(self.storage, self.log, self.projector, report)
         self.services = Services(
             registries=self.registries,
+            feed=ChangeFeed(self.storage, self.registries, self.documents),
+            diff=RegistryDiff(self.storage, self.documents),
             documents=self.documents,
             transparency=self.transparency,
             to_toolhive=from_server_json,

@@ -61,12 +61,25 @@ writes = st.lists(
     max_size=3,
     unique_by=lambda write: write[0],
 )
-views = st.builds(View, st.sampled_from(["catalog", "servers"]), st.integers(1, 2))
-changes = st.builds(
-    ViewChange,
-    puts=st.dictionaries(keys, st.sampled_from(BODIES), max_size=4),
-    deletes=st.frozensets(keys, max_size=3),
+views = st.sampled_from(
+    [
+        View("catalog", 1, keeps_past=True),
+        View("catalog", 2, keeps_past=True),
+        View("servers", 1),
+        View("servers", 2),
+    ]
 )
+steps = st.lists(
+    st.tuples(
+        st.integers(1, 3),
+        st.dictionaries(keys, st.sampled_from(BODIES), max_size=4),
+        st.frozensets(keys, max_size=3),
+    ),
+    max_size=3,
+)
+"""Changes of a view: how far each lies beyond the one before, what it puts and deletes."""
+ends = keys | st.just(chr(0x10FFFF))
+limits = st.integers(1, 5)
 alterations = st.sampled_from(
     [
         lambda commit: commit,
@@ -143,14 +156,33 @@ class StorageAgreement(RuleBasedStateMachine):
     def set_the_clock(self, move: timedelta) -> None:
         self.clock.at += move
 
-    @rule(view=views, change=changes, after=positions | st.none(), steps=st.integers(0, 3))
-    def advance(self, view: View, change: ViewChange, after: int | None, steps: int) -> None:
-        checkpoint = self.agree(lambda storage: storage.checkpoint(view))
+    @rule(view=views, steps=steps, after=positions | st.none(), beyond=st.integers(0, 2))
+    def advance(self, view: View, steps: Any, after: int | None, beyond: int) -> None:
+        checkpoint = upto = self.agree(lambda storage: storage.checkpoint(view))
+        changes = []
+        for far, puts, deletes in steps:
+            upto += far
+            changes.append(ViewChange(since=upto, puts=puts, deletes=deletes))
         start = checkpoint if after is None else after
-        self.agree(
-            lambda storage: storage.advance(view, change, after=start, upto=checkpoint + steps)
-        )
+        self.agree(lambda storage: storage.advance(view, changes, after=start, upto=upto + beyond))
         self.agree(lambda storage: collect(storage.rows(view)))
+
+    @rule(view=views, position=positions, start=keys, stop=ends, limit=limits)
+    def look_into_the_past(
+        self, view: View, position: int, start: str, stop: str, limit: int
+    ) -> None:
+        self.agree(
+            lambda storage: _list(
+                storage.rows_at(view, position, start=start, stop=stop, limit=limit)
+            )
+        )
+        self.agree(lambda storage: _list(storage.row_history(view, start=start, stop=stop)))
+
+    @rule(view=views, after=st.tuples(positions, keys), upto=positions, limit=limits)
+    def look_at_changes(self, view: View, after: Any, upto: int, limit: int) -> None:
+        self.agree(
+            lambda storage: _list(storage.row_changes(view, after=after, upto=upto, limit=limit))
+        )
 
     @rule(view=views)
     def drop(self, view: View) -> None:
@@ -181,12 +213,24 @@ class StorageAgreement(RuleBasedStateMachine):
     def resolve_position(self, position: int) -> None:
         self.agree(lambda storage: storage.commit_at(AtPosition(position)))
         self.agree(lambda storage: storage.first_commit())
+        self.agree(lambda storage: storage.commit_of(position))
+
+    @rule(after=positions, upto=positions)
+    def read_leaves(self, after: int, upto: int) -> None:
+        self.agree(lambda storage: _list(storage.leaf_hashes(after=after, upto=upto)))
+
+    @rule(stream=st.sampled_from(STREAMS), upto=positions, days=st.integers(-5, 9))
+    def ask_what_was_in_effect(self, stream: StreamName, upto: int, days: int) -> None:
+        at = START + timedelta(days=days)
+        self.agree(lambda storage: storage.in_effect(stream, at, upto=upto))
+        self.agree(lambda storage: storage.first_of(stream))
 
     @rule(commit=st.integers(0, 9), micros=st.sampled_from([-1, 0, 1]))
     def resolve_time(self, commit: int, micros: int) -> None:
         known = self.agree(lambda storage: collect(storage.commits()))
         at = known[commit % len(known)].recorded_at if known else START
         self.agree(lambda storage: storage.commit_at(AtRecorded(at + micros * MICROSECOND)))
+        self.agree(lambda storage: storage.effective_times([at, at + micros * MICROSECOND]))
 
     @rule()
     def reopen(self) -> None:
@@ -208,12 +252,16 @@ async def _answer(ask: Callable[[StoragePort], Awaitable[Any]], storage: Storage
         return type(error)
 
 
+async def _list(answer: Awaitable[Sequence[Any]]) -> list[Any]:
+    return list(await answer)
+
+
 async def _sorted(answer: Awaitable[Sequence[Any]]) -> Sequence[Any]:
     return sorted(await answer)
 
 
 def test_memory_and_sqlite_agree() -> None:
-    """Whatever is appended, sent again, read, resolved, projected or reopened, both agree."""
+    """Whatever is appended, read, resolved, projected, looked back at or reopened, both agree."""
     run_state_machine_as_test(
         StorageAgreement, settings=settings(max_examples=40, stateful_step_count=30)
     )

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from application.cursor import Cursor, ListFilters, continued, decode_cursor, encode_cursor
+from domain.asof import Asked, AtPosition
 from domain.errors import InvalidCursorError
 from tests.harness.clock import START
 from tests.harness.strategies import instants, unicode_text
@@ -35,6 +36,22 @@ def test_a_cursor_comes_back_as_it_was(key: tuple[str, str], carried: ListFilter
     text = encode_cursor(Cursor(key, carried))
     assert re.fullmatch(r"[A-Za-z0-9_-]+", text)
     assert decode_cursor(text) == Cursor(key, carried)
+
+
+moments = st.builds(
+    Asked,
+    at=st.builds(AtPosition, st.integers(0, 10**18 - 1)),
+    effective_at=st.none() | instants,
+)
+
+
+@given(keys, filters, moments)
+def test_a_cursor_keeps_the_moment_of_its_list(
+    key: tuple[str, str], carried: ListFilters, asked: Asked
+) -> None:
+    """A position, and an effective time to the microsecond, beside everything else."""
+    cursor = Cursor(key, carried, asked)
+    assert decode_cursor(encode_cursor(cursor)) == cursor
 
 
 def test_a_cursor_without_filters_carries_empty_ones() -> None:
@@ -76,6 +93,11 @@ def encoded(value: Any) -> str:
         encoded([]),
         encoded([*KEY, None, None, None]),
         encoded([*KEY, None, None, None, None, None]),
+        encoded([*KEY, None, None, None, None, "@1"]),
+        encoded([*KEY, None, None, None, None, "@1", None, None]),
+        encoded([*KEY, None, None, None, None, "2026-01-01T00:00:00", None]),
+        encoded([*KEY, None, None, None, None, 1, None]),
+        encoded([*KEY, None, None, None, None, "@1", "2026-01-01"]),
         encoded([1, "1.0.0", None, None, None, None]),
         encoded(["a", None, None, None, None, None]),
         encoded([*KEY, 5, None, None, None]),

@@ -73,7 +73,8 @@ async def test_every_commit_is_as_it_was_live(world: Remembered) -> None:
     commits = await collect(world.storage.commits())
     assert [commit.last_position for commit in commits] == list(world.answers)
     for commit in commits:
-        past, live = await replay(world.log, Moment(commit=commit)), world.lives[commit.last_position]
+        past = await replay(world.log, Moment(commit=commit))
+        live = world.lives[commit.last_position]
         assert past.definitions == live.definitions
         assert past.catalogs == live.catalogs
         for moment in (AtPosition(commit.last_position), AtRecorded(commit.recorded_at)):

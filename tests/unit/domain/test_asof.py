@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.asof import (
-    AsOf,
     Asked,
+    AsOf,
     AtPin,
     AtPosition,
     AtRecorded,

@@ -18,7 +18,8 @@ OPEN = {
     "access-control-allow-origin": "*",
     "access-control-allow-methods": "GET, OPTIONS",
     "access-control-allow-headers": "Authorization, Content-Type",
-    "access-control-expose-headers": "ETag, Registry-Position, Registry-Withdrawals",
+    "access-control-expose-headers": "ETag, Registry-Position, Registry-Withdrawals, "
+    "Registry-Recorded-At, Registry-Effective-At",
 }
 
 
