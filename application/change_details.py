@@ -12,12 +12,30 @@ from domain.change import ChangeClass, Difference, differences, reuses_version
 from domain.comparison import Comparison, Outcome, outcome_of
 from domain.composition import RegistryEntry
 from domain.entry import OFFICIAL_META
+from domain.errors import InvalidInputError
 from domain.identifiers import DocumentHash, EntryName
 from domain.log import StoredCommit
 
 ALL_CLASSES = frozenset(ChangeClass)
 SHOWN = ALL_CLASSES - {ChangeClass.POPULARITY}
 """What is shown to people who did not ask for more: stars and pulls change all the time."""
+
+
+def parse_classes(text: str) -> frozenset[ChangeClass]:
+    """Read some classes with commas between, or `all`.
+
+    Raises:
+        InvalidInputError
+    """
+    if text == "all":
+        return ALL_CLASSES
+    try:
+        return frozenset(ChangeClass(name.strip()) for name in text.split(","))
+    except ValueError as error:
+        raise InvalidInputError(
+            f"{text!r} are no classes of changes: expected some of {', '.join(ChangeClass)}, with "
+            "commas between, or all"
+        ) from error
 
 
 @attrs.frozen(kw_only=True)
@@ -30,7 +48,11 @@ class VersionChange:
 
     @property
     def classes(self) -> frozenset[ChangeClass]:
-        return frozenset(difference.change_class for difference in self.differences)
+        """What it means; to come and to go is of the lifecycle, whatever else differs."""
+        found = frozenset(difference.change_class for difference in self.differences)
+        if self.comparison.outcome is Outcome.CHANGED:
+            return found
+        return found | {ChangeClass.LIFECYCLE}
 
     def shown_differences(self, classes: Collection[ChangeClass]) -> Sequence[Difference]:
         """Those of some classes; none where there is nothing to compare with."""

@@ -7,7 +7,7 @@ import attrs
 
 from application.change_details import ALL_CLASSES, Compared, ServerChange, detailed
 from application.documents import Documents
-from application.past_walk import PastSources, merged_walk, recorded_sources
+from application.past_walk import PastSources, merged_walk, recorded_sources, sort_key
 from application.projections import CATALOGS, DEFINITIONS
 from application.projections.catalogs import end_of, key_prefix, parse_row_key
 from application.registries import LAST_KEY, Registries
@@ -23,6 +23,8 @@ from domain.ports.storage import StoragePort
 _AT_A_TIME = 100  # names whose documents are read and compared together
 _MOST_LOOKED_AT = 2000  # names that one page looks at, whatever the classes let pass
 _ROWS = 500
+_STRETCH = 200  # rows that are read at once by who reads backwards
+_MOST_STRETCHES = 20
 
 
 @attrs.frozen
@@ -36,6 +38,11 @@ class Mark:
         if self.name is None:
             return str(self.position)
         return f"{self.position}:{self.name.kind}:{self.name.name}"
+
+    @property
+    def seen(self) -> Position:
+        """The last position of which nothing is left."""
+        return self.position if self.name is None else self.position - 1
 
 
 BEGINNING = Mark()
@@ -111,7 +118,7 @@ class ChangeFeed:
         upto = await self._registries.horizon() if upto is None else upto
         eras = await self._eras(registry, upto)
         touched = self._touched(eras, after, upto)
-        return await self._page(touched, Mark(upto), limit, classes)
+        return await self._page(touched, after, upto, limit, classes)
 
     async def history(
         self,
@@ -134,13 +141,57 @@ class ChangeFeed:
         positions = await self._positions_of(name, eras, upto)
         if not positions:
             raise ServerNotFoundError("Server not found: the registry never had one of that name")
-        touched = self._touched_at(name, eras, [p for p in positions if p > after.position])
-        return await self._page(touched, Mark(upto), limit, classes)
+        touched = self._touched_at(name, eras, after, positions)
+        return await self._page(touched, after, upto, limit, classes)
+
+    async def latest(
+        self,
+        registry: str | None,
+        limit: int,
+        classes: Collection[ChangeClass] = ALL_CLASSES,
+        *,
+        upto: Position,
+    ) -> Sequence[ServerChange]:
+        """The last changes up to a position, the newest first.
+
+        The log is only read forwards, so one stretch after the other is, from its end on. There
+        may be fewer where many others lie between.
+
+        Raises:
+            RegistryNotFoundError
+        """
+        eras = await self._eras(registry, upto)
+        found: list[ServerChange] = []
+        for _ in range(_MOST_STRETCHES):
+            if len(found) >= limit or upto == ORIGIN:
+                break
+            after = Mark(await self._stretch(eras, upto))
+            touched = self._touched(eras, after, upto)
+            page = await self._page(touched, after, upto, max(limit, _STRETCH), classes)
+            found += reversed(page.changes)
+            upto = after.position
+        return found[:limit]
+
+    async def _stretch(self, eras: Sequence[_Era], upto: Position) -> Position:
+        """Behind which position few enough names changed; a turn is a stretch of its own."""
+        if any(era.since == upto for era in eras):
+            return upto - 1
+        after = max(era.since for era in eras if era.since < upto)
+        while upto - after > 1 and await self._are_many(after, upto):
+            after = (after + upto) // 2
+        return after
+
+    async def _are_many(self, after: Position, upto: Position) -> bool:
+        rows = await self._storage.row_changes(
+            CATALOGS.view, after=(after, LAST_KEY), upto=upto, limit=_STRETCH
+        )
+        return len(rows) == _STRETCH
 
     async def _page(
         self,
         touched: AsyncGenerator[Compared, None],
-        end: Mark,
+        after: Mark,
+        upto: Position,
         limit: int,
         classes: Collection[ChangeClass],
     ) -> FeedPage:
@@ -154,11 +205,13 @@ class ChangeFeed:
                     if change.is_shown(classes):
                         found.append(change)
                     if len(found) == limit:
-                        return _page_upto(change.mark, found, end)
+                        return _page_upto(change.mark, found, upto)
                 looked_at += len(batch)
                 if looked_at >= _MOST_LOOKED_AT:
-                    return _page_upto(batch[-1].mark, found, end)
-        return FeedPage(changes=found, next=end, is_last=True, position=end.position)
+                    return _page_upto(batch[-1].mark, found, upto)
+        # A reader may know more than this process does by now: nobody is sent back.
+        end = after if after.position > upto else Mark(upto)
+        return FeedPage(changes=found, next=end, is_last=True, position=upto)
 
     async def _eras(self, registry: str | None, upto: Position) -> Sequence[_Era]:
         """What the registry was made of, from which position on."""
@@ -180,7 +233,7 @@ class ChangeFeed:
         self, eras: Sequence[_Era], after: Mark, upto: Position
     ) -> AsyncGenerator[Compared, None]:
         """Every name at every position, in order, that may have changed there."""
-        turns = [era for era in eras if _is_beyond(era, after)]
+        turns = [era for era in eras if era.since <= upto and _is_beyond(era, after)]
         async for position, name in self._places(after.position, upto):
             while turns and turns[0].since < position:
                 async for compared in self._turn(turns.pop(0), eras, after):
@@ -217,10 +270,18 @@ class ChangeFeed:
                 yield await self._compared_as(name, old, new, Mark(turn.since, name))
 
     async def _touched_at(
-        self, name: EntryName, eras: Sequence[_Era], positions: Iterable[Position]
+        self,
+        name: EntryName,
+        eras: Sequence[_Era],
+        after: Mark,
+        positions: Iterable[Position],
     ) -> AsyncGenerator[Compared, None]:
+        """One name at each of these positions, with the marks that the feed has for it."""
+        turns = {era.since for era in eras}
         for position in positions:
-            yield await self._compared(name, eras, position, Mark(position))
+            mark = Mark(position, name if position in turns else None)
+            if _is_later(mark, after):
+                yield await self._compared(name, eras, position, mark)
 
     async def _positions_of(
         self, name: EntryName, eras: Sequence[_Era], upto: Position
@@ -270,8 +331,8 @@ class ChangeFeed:
 _NOTHING = RegistryDefinition(name=RegistryName("none"), sources=(), rank=0, defined_at=ALWAYS)
 
 
-def _page_upto(mark: str, found: Sequence[ServerChange], end: Mark) -> FeedPage:
-    return FeedPage(changes=found, next=parse_mark(mark), is_last=False, position=end.position)
+def _page_upto(mark: str, found: Sequence[ServerChange], upto: Position) -> FeedPage:
+    return FeedPage(changes=found, next=parse_mark(mark), is_last=False, position=upto)
 
 
 def _definition_at(eras: Sequence[_Era], position: Position) -> RegistryDefinition | None:
@@ -281,6 +342,13 @@ def _definition_at(eras: Sequence[_Era], position: Position) -> RegistryDefiniti
 def _is_beyond(era: _Era, after: Mark) -> bool:
     """Whether a reader at *after* has not seen all of what an era began with."""
     return era.since > after.position or (era.since == after.position and after.name is not None)
+
+
+def _is_later(mark: Mark, after: Mark) -> bool:
+    """Whether a reader at *after* has not seen what stands at *mark*."""
+    if mark.position != after.position or after.name is None or mark.name is None:
+        return mark.position > after.position
+    return sort_key(mark.name) > sort_key(after.name)
 
 
 async def _first(

@@ -1,11 +1,13 @@
 """Changes as JSON: one shape for the feed, the stream, webhooks, histories and diffs."""
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from application.change_details import ServerChange, VersionChange
+from application.change_feed import FeedPage
 from application.rendering import server_response
+from application.served import PastRegistry
 from domain.change import ChangeClass, Difference
 from domain.composition import RegistryEntry
 from domain.timestamps import to_rfc_3339
@@ -22,6 +24,39 @@ def change_json(
         _version_json(version, classes, with_entries=with_entries) for version in change.versions
     )
     return b'%b,"versions":[%b]}' % (_encode(_members(change))[:-1], versions)
+
+
+def changes_json(
+    changes: Iterable[ServerChange],
+    metadata: Mapping[str, Any],
+    classes: Collection[ChangeClass],
+    *,
+    with_entries: bool = False,
+) -> bytes:
+    """A page of changes."""
+    listed = b",".join(change_json(one, classes, with_entries=with_entries) for one in changes)
+    return b'{"changes":[%b],"metadata":%b}' % (listed, _encode(metadata))
+
+
+def feed_metadata(page: FeedPage) -> dict[str, Any]:
+    """What a page of the feed, or of a history, says about itself."""
+    return {
+        "count": len(page.changes),
+        "next": str(page.next),
+        "isLast": page.is_last,
+        "position": page.position,
+    }
+
+
+def side_metadata(registry: PastRegistry) -> dict[str, Any]:
+    """What a diff says about one of its sides."""
+    moment = registry.moment
+    return {
+        "registry": registry.definition.name,
+        "position": moment.position,
+        "recordedAt": to_rfc_3339(moment.commit.recorded_at),
+        "effectiveAt": to_rfc_3339(moment.effective_at) if moment.effective_at else None,
+    }
 
 
 def _members(change: ServerChange) -> dict[str, Any]:

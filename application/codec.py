@@ -15,15 +15,18 @@ from domain.entry import Status
 from domain.errors import CorruptLogError, UnknownEventTypeError
 from domain.events import (
     DelistReason,
+    DocumentRedacted,
     EntryDelisted,
     EntryListed,
     EntryRevised,
     EntryStatusChanged,
     Event,
+    HistoryCompleted,
     PinRemoved,
     PinSet,
     RegistryDefined,
     RegistryRetired,
+    RevisionRecorded,
     SourceDefined,
     SourceRetired,
     SyncCompleted,
@@ -50,12 +53,15 @@ EVENT_TYPES: dict[str, EventType] = {
     "entry.status_changed": EventType(EntryStatusChanged, 1),
     "sync.completed": EventType(SyncCompleted, 1),
     "sync.failed": EventType(SyncFailed, 1),
+    "revision.recorded": EventType(RevisionRecorded, 1),
+    "history.completed": EventType(HistoryCompleted, 1),
     "source.defined": EventType(SourceDefined, 1),
     "source.retired": EventType(SourceRetired, 1),
     "registry.defined": EventType(RegistryDefined, 1),
     "registry.retired": EventType(RegistryRetired, 1),
     "pin.set": EventType(PinSet, 1),
     "pin.removed": EventType(PinRemoved, 1),
+    "document.redacted": EventType(DocumentRedacted, 1),
 }
 """Every event by the name it is stored under. A name is never given another meaning."""
 

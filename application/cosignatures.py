@@ -4,6 +4,7 @@ A witness gives a lost cosignature again, so they need no better place.
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 from domain.checkpoints import is_cosigned, parse_checkpoint
 from domain.errors import InvalidNoteError
@@ -75,12 +76,12 @@ class Cosignatures:
         return await self._storage.advance(VIEW, [change], after=before, upto=upto)
 
     async def _notes(self) -> dict[str, Note]:
-        return {
-            key: parse_note(value)
-            async for rows in self._storage.rows(VIEW)
-            for key, value in rows
-            if key in self._witnesses
-        }
+        notes: dict[str, Note] = {}
+        async for rows in self._storage.rows(VIEW):
+            for key, value in rows:
+                with suppress(InvalidNoteError):  # a damaged one is as good as lost
+                    notes[key] = parse_note(value)
+        return {key: note for key, note in notes.items() if key in self._witnesses}
 
 
 def _size(text: str) -> Position:

@@ -2,18 +2,23 @@
 
 from domain.events import (
     ConfigEvent,
+    DocumentRedacted,
     EntryDelisted,
     EntryListed,
     EntryRevised,
     EntryStatusChanged,
     Event,
+    HistoryCompleted,
+    HistoryEvent,
     PinRemoved,
     PinSet,
     RegistryDefined,
     RegistryRetired,
+    RevisionRecorded,
     SourceDefined,
     SourceRetired,
     SyncCompleted,
+    SyncCounts,
     SyncFailed,
 )
 
@@ -26,19 +31,39 @@ def describe(event: Event) -> str:
         case SyncCompleted(unread=True):
             return "synced: the source is unchanged"
         case SyncCompleted(counts=counts):
-            return (
-                f"synced: {counts.listed} listed, {counts.revised} revised, "
-                f"{counts.status_changed} with another status, {counts.delisted} delisted, "
-                f"{counts.unchanged} unchanged, {counts.rejected} rejected"
-            )
+            return f"synced: {_describe_counts(counts)}"
         case SyncFailed(stage=stage, reason=reason):
             return f"sync failed at {stage}: {reason}"
+        case RevisionRecorded() | HistoryCompleted():
+            return _describe_history(event)
         case PinSet(name=name, position=position):
             return f"pin {name} set at @{position}"
         case PinRemoved(name=name):
             return f"pin {name} removed"
+        case DocumentRedacted(document_hash=document_hash, reason=reason, redacted_by=by):
+            return f"document {document_hash} redacted by {by}: {reason}"
         case _:
             return _describe_definition(event)
+
+
+def _describe_counts(counts: SyncCounts) -> str:
+    return (
+        f"{counts.listed} listed, {counts.revised} revised, "
+        f"{counts.status_changed} with another status, {counts.delisted} delisted, "
+        f"{counts.unchanged} unchanged, {counts.rejected} rejected"
+    )
+
+
+def _describe_history(event: HistoryEvent) -> str:
+    match event:
+        case RevisionRecorded(revision=revision, problem=None, counts=counts):
+            return f"revision {revision[:12]}: {_describe_counts(counts)}"
+        case RevisionRecorded(revision=revision, problem=problem):
+            return f"revision {revision[:12]} is left out: {problem}"
+        case HistoryCompleted(problem=None):
+            return "history recorded"
+        case HistoryCompleted(problem=problem):
+            return f"history recorded in part: {problem}"
 
 
 def _describe_definition(event: ConfigEvent) -> str:

@@ -1,6 +1,6 @@
 """The typed face of the event store: events go in, events come out."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import datetime
 
 import anyio.to_thread
@@ -13,6 +13,7 @@ from domain.events import Event
 from domain.identifiers import (
     ORIGIN,
     CommitId,
+    DocumentHash,
     Position,
     SourceName,
     StreamName,
@@ -23,7 +24,9 @@ from domain.ports.storage import EventStorePort
 
 CONFIG_STREAM = StreamName("config")
 PINS_STREAM = StreamName("pins")
-CATALOG, SYNC, CONFIG, PINS = "catalog", "sync", "config", "pins"
+REDACTIONS_STREAM = StreamName("redactions")
+CATALOG, SYNC, HISTORY, CONFIG, PINS = "catalog", "sync", "history", "config", "pins"
+REDACTIONS = "redactions"
 """The categories of streams."""
 
 
@@ -37,8 +40,13 @@ def sync_stream(source: SourceName) -> StreamName:
     return StreamName(f"{SYNC}-{source}")
 
 
+def history_stream(source: SourceName) -> StreamName:
+    """Where the revisions of a source's own history go."""
+    return StreamName(f"{HISTORY}-{source}")
+
+
 def source_of(stream: StreamName) -> SourceName:
-    """The source that a catalog or sync stream is about."""
+    """The source that a catalog, sync or history stream is about."""
     return SourceName(stream.partition("-")[2])
 
 
@@ -75,13 +83,14 @@ class EventLog:
         writes: Sequence[Write],
         *,
         effective_at: datetime | None = None,
+        erased: Collection[DocumentHash] = (),
     ) -> Appended:
         """Append all of *writes*, with the documents that were staged for them, or nothing.
 
-        Errors: see EventStorePort.
+        The bodies of the documents in *erased* go in the same step. Errors: see EventStorePort.
         """
         commit = await anyio.to_thread.run_sync(_new_commit, commit_id, writes, effective_at)
-        return await self._store.append(commit)
+        return await self._store.append(attrs.evolve(commit, erased=frozenset(erased)))
 
     async def read(
         self,

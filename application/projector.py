@@ -8,10 +8,18 @@ import anyio.to_thread
 import attrs
 
 from application.event_log import CATALOG, CONFIG, EventLog
-from application.projections import CATALOGS, DEFINITIONS, PINS, PROJECTIONS, SYNC_RUNS
+from application.projections import (
+    CATALOGS,
+    DEFINITIONS,
+    PINS,
+    PROJECTIONS,
+    REDACTIONS,
+    SYNC_RUNS,
+)
 from application.projections.catalogs import Catalogs
 from application.projections.pins import Pins
 from application.projections.projection import Projection
+from application.projections.redactions import Redactions
 from application.projections.sync_runs import RunsBySource
 from domain.definitions import Definitions
 from domain.errors import CorruptLogError
@@ -51,6 +59,12 @@ class Live:
         pins: Pins = self.states[PINS.view]
         return pins
 
+    @property
+    def redactions(self) -> Redactions:
+        """None until the views were loaded, as for one who reads the log alone."""
+        redactions: Redactions = self.states.get(REDACTIONS.view, {})
+        return redactions
+
 
 @attrs.frozen
 class _Folded:
@@ -83,6 +97,7 @@ class Projector:
         self._projections = projections
         self._catching_up = anyio.Lock()
         self._folded: dict[View, _Folded] = {}
+        self._moved = anyio.Event()
         self.live = Live()
 
     async def load(self) -> None:
@@ -105,6 +120,11 @@ class Projector:
             if head.position > self.live.position:
                 await self._fold_all(head.position)
             return self.live
+
+    async def beyond(self, position: Position) -> None:
+        """Wait until the live state is of a later position."""
+        while self.live.position <= position:
+            await self._moved.wait()
 
     async def rebuild(self) -> None:
         """Drop every view and fold the log from its start. Until then the old state is live.
@@ -144,12 +164,24 @@ class Projector:
             changed_position=await self._end_of_commit(changed) if changed else ORIGIN,
             states={view: folded.state for view, folded in self._folded.items()},
         )
+        self._moved.set()
+        self._moved = anyio.Event()
 
     async def _end_of_commit(self, position: Position) -> Position:
         commit = await self._storage.commit_of(position)
         return commit.last_position if commit else position
 
     async def _fold(self, projection: Projection[Any], upto: Position) -> None:
+        """Another process may bring the view a part of the way and end: then go on from there."""
+        view = projection.view
+        while not await self._fold_on(projection, upto):
+            kept = await self._restored(projection)
+            if kept.position < self._folded[view].position:
+                self._folded[view] = kept
+
+    async def _fold_on(self, projection: Projection[Any], upto: Position) -> bool:
+        """Returns whether the view has come as far as the state, by whomever."""
+        is_kept = True
         events = self._log.read(
             after=self._folded[projection.view].position,
             upto=upto,
@@ -164,14 +196,18 @@ class Projector:
                     f"positions {batch[0].position} to {batch[-1].position} do not go on from what "
                     f"was before them: {error!r}: run registry verify"
                 ) from error
-            await self._keep(projection, _Folded(step.state, batch[-1].position), step.changes)
+            reached = _Folded(step.state, batch[-1].position)
+            is_kept = await self._keep(projection, reached, step.changes)
         folded = self._folded[projection.view]
         if upto - folded.position > _MOST_BEHIND:
-            await self._keep(projection, _Folded(folded.state, upto), [])
+            folded = _Folded(folded.state, upto)
+            is_kept = await self._keep(projection, folded, [])
+        return is_kept or await self._storage.checkpoint(projection.view) >= folded.position
 
     async def _keep(
         self, projection: Projection[Any], folded: _Folded, changes: Sequence[ViewChange]
-    ) -> None:
-        before = self._folded[projection.view].position
-        await self._storage.advance(projection.view, changes, after=before, upto=folded.position)
-        self._folded[projection.view] = folded
+    ) -> bool:
+        view, before = projection.view, self._folded[projection.view].position
+        kept = await self._storage.advance(view, changes, after=before, upto=folded.position)
+        self._folded[view] = folded
+        return kept

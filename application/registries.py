@@ -86,6 +86,13 @@ class Registries:
             return self._projector.live.position
         return (await self.resolve(self._frozen)).position
 
+    async def beyond(self, position: Position) -> None:
+        """Wait until there is more to know of; of a moment that is fixed there never will be."""
+        if self._frozen.is_live:
+            await self._projector.beyond(position)
+        elif await self.horizon() <= position:
+            await anyio.sleep_forever()
+
     async def resolve(self, asked: Asked) -> Moment:
         """What a moment stands for, with the views at least as far.
 

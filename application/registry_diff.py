@@ -46,15 +46,35 @@ class RegistryDiff:
     ) -> DiffPage:
         """The first differences beyond a name."""
         found: list[ServerChange] = []
-        async with aclosing(self._compared(old, new, after)) as differing:
-            async for batch in _batches(differing, min(limit, _AT_A_TIME)):
-                for change in await detailed(self._documents, batch):
-                    if not change.is_shown(classes):
-                        continue
-                    if len(found) == limit:
-                        return DiffPage(changes=found, next=found[-1].name)
-                    found.append(change)
+        async with aclosing(self._found(old, new, after, classes, limit)) as changes:
+            async for change in changes:
+                if len(found) == limit:
+                    return DiffPage(changes=found, next=found[-1].name)
+                found.append(change)
         return DiffPage(changes=found, next=None)
+
+    async def everything(
+        self,
+        old: PastRegistry,
+        new: PastRegistry,
+        classes: Collection[ChangeClass] = ALL_CLASSES,
+    ) -> Sequence[ServerChange]:
+        """All differences."""
+        return [change async for change in self._found(old, new, None, classes)]
+
+    async def _found(
+        self,
+        old: PastRegistry,
+        new: PastRegistry,
+        after: EntryName | None,
+        classes: Collection[ChangeClass],
+        at_a_time: int = _AT_A_TIME,
+    ) -> AsyncGenerator[ServerChange, None]:
+        async with aclosing(self._compared(old, new, after)) as differing:
+            async for batch in _batches(differing, min(at_a_time, _AT_A_TIME)):
+                for change in await detailed(self._documents, batch):
+                    if change.is_shown(classes):
+                        yield change
 
     async def _compared(
         self, old: PastRegistry, new: PastRegistry, after: EntryName | None

@@ -118,6 +118,8 @@ class _ServedVersions:
             if problems:
                 raise problems[0]
             count += len(documents)
+            if not documents or count > position:
+                raise UntrustedLogError("the registry serves more versions than its log has events")
         return count
 
     async def _pages(self) -> AsyncIterator[tuple[Position, Sequence[Mapping[str, Any]]]]:
@@ -130,9 +132,10 @@ class _ServedVersions:
             answer = await self._remote.get(f"{self._base}/servers", query)
             page = _parsed(answer.body)
             with _as_untrusted("a page of servers"):
-                position = max(answer.position or 0, self._head.checkpoint.size)
-                yield position, [one["server"] for one in page["servers"]]
+                documents = [one["server"] for one in page["servers"]]
                 cursor = page["metadata"].get("nextCursor")
+            if documents or cursor:
+                yield max(answer.position or 0, self._head.checkpoint.size), documents
             if not cursor:
                 return
             query["cursor"] = cursor

@@ -3,18 +3,56 @@
 import json
 from collections.abc import Iterable, Sequence
 
+from domain.canonical_json import canonical_json
 from domain.composition import RegistryEntry
 from domain.entry import OFFICIAL_META
+from domain.redaction import Redaction
 from domain.timestamps import to_rfc_3339
 
+REDACTED_META = "dev.annals/redacted"
+"""Where an answer tells why it has no document."""
 
-def server_response(served: RegistryEntry, document: bytes) -> bytes:
+_LONGEST_DESCRIPTION = 100  # as clients of the standard may demand
+
+
+def server_response(served: RegistryEntry, document: bytes | Redaction) -> bytes:
     """A ServerResponse (spec section 2). The document stands in it as it was hashed."""
-    return b'{"server":%b,"_meta":{"%b":%b}}' % (
+    if isinstance(document, Redaction):
+        stub = redacted_document(served, document)
+        return _response(stub, _official(served), b',"%b":%b' % _redacted_meta(document))
+    return _response(document, _official(served), b"")
+
+
+def _response(document: bytes, official: bytes, more: bytes) -> bytes:
+    return b'{"server":%b,"_meta":{"%b":%b%b}}' % (
         document,
         OFFICIAL_META.encode(),
-        _official(served),
+        official,
+        more,
     )
+
+
+def redacted_document(served: RegistryEntry, redaction: Redaction) -> bytes:
+    """The server.json that lists have in the place of one that was redacted."""
+    description = f"Redacted: {redaction.reason}"
+    if len(description) > _LONGEST_DESCRIPTION:
+        description = description[: _LONGEST_DESCRIPTION - 1] + "…"
+    key = served.entry.key
+    return canonical_json({"name": key.name, "version": key.version, "description": description})
+
+
+def redaction_members(redaction: Redaction) -> dict[str, str]:
+    """A redaction as JSON tells of it."""
+    return {
+        "reason": redaction.reason,
+        "by": redaction.redacted_by,
+        "at": to_rfc_3339(redaction.recorded_at),
+        "documentHash": redaction.document_hash,
+    }
+
+
+def _redacted_meta(redaction: Redaction) -> tuple[bytes, bytes]:
+    return REDACTED_META.encode(), canonical_json(redaction_members(redaction))
 
 
 def _official(served: RegistryEntry) -> bytes:

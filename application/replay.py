@@ -21,6 +21,7 @@ from domain.entry import Status
 from domain.errors import NothingInEffectError
 from domain.identifiers import EntryKind, Position, SourceName
 from domain.ports.format import FormatPort, Listed
+from domain.redaction import Redaction
 
 Progress = Callable[[Position, Position], None]
 """Told the position that was reached, and the last one."""
@@ -104,19 +105,33 @@ class _Folding:
 async def render_file(
     registry: RegistryVersion, documents: Documents, format_: FormatPort
 ) -> bytes:
-    """The registry as a file that any registry can be fed from."""
-    entries = [e for e in registry.entries if e.entry.status is not Status.DELETED]
-    bodies = await documents.bodies(entries)
-    listed = [_listed(served, body) for served, body in zip(entries, bodies, strict=True)]
+    """The registry as a file that any registry can be fed from, without what was redacted."""
+    entries = _undeleted(registry)
+    bodies = await documents.bodies_or_redactions(entries)
+    listed = [
+        _listed(served, body)
+        for served, body in zip(entries, bodies, strict=True)
+        if not isinstance(body, Redaction)
+    ]
     return await anyio.to_thread.run_sync(format_.render, listed, registry.changed_at)
 
 
 async def render_answer(registry: RegistryVersion, documents: Documents) -> bytes:
     """The registry as `GET /v0.1/servers` answers it, as if a page had no end."""
     servers = live_servers(registry)
-    bodies = await documents.bodies(servers)
+    bodies = await documents.bodies_or_redactions(servers)
     responses = [server_response(*pair) for pair in zip(servers, bodies, strict=True)]
     return server_list(responses, None)
+
+
+def redacted_entries(registry: RegistryVersion, documents: Documents) -> int:
+    """How many entries of a registry that was rendered have no document any longer."""
+    redactions = documents.redactions
+    return sum(e.entry.document_hash in redactions for e in _undeleted(registry))
+
+
+def _undeleted(registry: RegistryVersion) -> Sequence[RegistryEntry]:
+    return [e for e in registry.entries if e.entry.status is not Status.DELETED]
 
 
 def _listed(served: RegistryEntry, document: bytes) -> Listed:

@@ -1,29 +1,22 @@
 """One sync of one source: fetch, parse, filter, diff, append."""
 
-import json
 import logging
 import uuid
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import Sequence
 from functools import partial
 
 import anyio.to_thread
 import attrs
 
+from application.backfill import Backfill, Progress
 from application.event_log import EventLog, Write, catalog_stream, sync_stream
 from application.findings import Findings
 from application.projections.sync_runs import SyncRuns
-from application.projector import Projector
+from application.projector import Live, Projector
+from application.reading import FailedError, Reader, unread
 from application.status_report import StatusReport
 from domain.catalog import Catalog
-from domain.diff import changes, revised_hashes
-from domain.entry import Entry
-from domain.errors import (
-    RemovalRefusedError,
-    SourceContentError,
-    SourceError,
-    WrongExpectedVersionError,
-)
+from domain.errors import RemovalRefusedError, WrongExpectedVersionError
 from domain.events import (
     CatalogEvent,
     RejectedEntry,
@@ -34,9 +27,9 @@ from domain.events import (
 )
 from domain.filters import Filter
 from domain.guards import Guards, refuse_removal
-from domain.identifiers import CommitId, DocumentHash, Position, SourceName
+from domain.identifiers import CommitId, Position, SourceName
 from domain.log import AnyVersion, Exactly
-from domain.ports.format import FormatPort, Parsed
+from domain.ports.format import FormatPort
 from domain.ports.source import Fetched, SourcePort, Unchanged
 from domain.ports.storage import EventStorePort
 
@@ -88,15 +81,6 @@ class _Versions:
     sync: int
 
 
-class _FailedError(Exception):
-    """Carries the stage that a failure happened in."""
-
-    def __init__(self, stage: SyncStage, reason: str) -> None:
-        super().__init__(reason)
-        writable = reason.encode(errors="replace").decode()  # a path may be no Unicode
-        self.event = SyncFailed(stage=stage, reason=writable)
-
-
 class Syncer:
     """Syncs sources into the log. An interrupted sync leaves nothing behind."""
 
@@ -107,16 +91,23 @@ class Syncer:
         self._log = log
         self._projector = projector
         self._report = report
+        self._reader = Reader(store)
+        self._backfill = Backfill(store, log, projector, self._reader)
 
-    async def sync(self, source: SyncedSource) -> SyncOutcome:
+    async def sync(
+        self, source: SyncedSource, progress: Progress = lambda _done, _all: None
+    ) -> SyncOutcome:
         """One run, successful or not, with its events in the log.
+
+        The first also records the history of a source that is configured to tell it, which
+        *progress* is told of.
 
         Raises:
             StorageError: nothing could be recorded.
         """
         await self._report.started(source.name)
         try:
-            outcome = await self._run(source)
+            outcome = await self._run(source, progress)
             live = await self._projector.catch_up()
         except Exception as error:
             await self._report.failed(source.name, str(error))
@@ -124,38 +115,37 @@ class Syncer:
         await self._report.ended(outcome, live.catalogs.get(source.name, Catalog()))
         return outcome
 
-    async def _run(self, source: SyncedSource) -> SyncOutcome:
+    async def _run(self, source: SyncedSource, progress: Progress) -> SyncOutcome:
         try:
-            return await self._try(source)
-        except _FailedError as failure:
+            return await self._try(source, progress)
+        except FailedError as failure:
             return await self._record_failure(source.name, failure.event)
 
-    async def _try(self, source: SyncedSource) -> SyncOutcome:
+    async def _try(self, source: SyncedSource, progress: Progress) -> SyncOutcome:
         for _ in range(_DECISIONS - 1):
             try:
-                return await self._read_and_record(source)
+                return await self._read_and_record(source, progress)
             except WrongExpectedVersionError:
                 _log.info("somebody else synced %s meanwhile: reading it again", source.name)
-        return await self._read_and_record(source)
+        return await self._read_and_record(source, progress)
 
-    async def _read_and_record(self, source: SyncedSource) -> SyncOutcome:
+    async def _read_and_record(self, source: SyncedSource, progress: Progress) -> SyncOutcome:
+        known = _known(await self._projector.catch_up(), source)
+        notes = () if known else await self._backfill.run(source, progress)
         versions = await self._versions(source.name)
         live = await self._projector.catch_up()
         catalog = live.catalogs.get(source.name, Catalog())
-        last = live.sync_runs.get(source.name, SyncRuns()).completed
-        known = last if last and _same_rules(last, source) else None
+        known = _known(live, source)
         fetched = await _fetch(source, known)
         if isinstance(fetched, SyncCompleted):
             return await self._record_unchanged(source.name, fetched, catalog, versions)
+        fetched = attrs.evolve(fetched, notes=(*fetched.notes, *notes))
         commit_id = _commit_id(source.name)
-        try:
-            findings = await self._read(source, fetched, catalog, commit_id)
+        async with self._reader.staging(commit_id):
+            findings = await self._reader.read(source, fetched.payloads, catalog, commit_id)
             if known and not fetched.complete:
                 findings.keep_rejected(known.rejected)
             return await self._record(source, fetched, findings, versions, commit_id)
-        finally:
-            with anyio.CancelScope(shield=True):
-                await self._store.unstage(commit_id)
 
     async def _versions(self, source: SourceName) -> _Versions:
         """Read before the catalog is: whoever appends from here on makes this sync start again."""
@@ -163,26 +153,6 @@ class Syncer:
             catalog=await self._store.stream_version(catalog_stream(source)),
             sync=await self._store.stream_version(sync_stream(source)),
         )
-
-    async def _read(
-        self, source: SyncedSource, fetched: Fetched, catalog: Catalog, commit_id: CommitId
-    ) -> Findings:
-        """Take what the source sends page by page: only new documents are kept, and not here."""
-        findings = Findings(catalog=catalog, filter=source.filter)
-        async with aclosing(_parsed(source, fetched.payloads)) as pages:
-            async for page in pages:
-                news = await anyio.to_thread.run_sync(findings.take, page)
-                if news:
-                    findings.changes += await self._changes(catalog, news)
-                    await self._store.stage(commit_id, _new_documents(catalog, news))
-        return findings
-
-    async def _changes(self, catalog: Catalog, news: Sequence[Entry]) -> Sequence[CatalogEvent]:
-        offered = {entry.document_hash: entry.document for entry in news}
-        wanted = revised_hashes(catalog, news)
-        stored = await self._store.documents(wanted - offered.keys())
-        bodies = {**stored, **{known: offered[known] for known in wanted & offered.keys()}}
-        return await anyio.to_thread.run_sync(_compared, catalog, news, bodies)
 
     async def _record(
         self,
@@ -197,7 +167,7 @@ class Syncer:
         try:
             refuse_removal(findings.catalog, events, source.guards)
         except RemovalRefusedError as error:
-            raise _FailedError(SyncStage.GUARD, str(error)) from error
+            raise FailedError(SyncStage.GUARD, str(error)) from error
         completed = _completed(source, fetched, findings, events)
         appended = await self._log.append(
             commit_id,
@@ -227,6 +197,12 @@ class Syncer:
         return SyncOutcome(source=source, position=appended.commit.last_position, failed=failed)
 
 
+def _known(live: Live, source: SyncedSource) -> SyncCompleted | None:
+    """The last sync that went well, if what it read is still to be read the same way."""
+    last = live.sync_runs.get(source.name, SyncRuns()).completed
+    return last if last and _same_rules(last, source) else None
+
+
 def _same_rules(last: SyncCompleted, source: SyncedSource) -> bool:
     """A changed filter or another place must be read even at a revision that is known."""
     return (last.filter_hash, last.settings_hash) == (source.filter.hash, source.settings_hash)
@@ -241,39 +217,8 @@ async def _fetch(source: SyncedSource, known: SyncCompleted | None) -> Fetched |
         if known is None:
             raise TypeError("unchanged, but since when?")
     except Exception as error:
-        raise _unread(source.name, error) from error
+        raise unread(source.name, error) from error
     return known
-
-
-async def _parsed(
-    source: SyncedSource, payloads: AsyncGenerator[bytes, None]
-) -> AsyncGenerator[Parsed, None]:
-    async with aclosing(payloads):
-        while True:
-            try:
-                payload = await anext(payloads, None)
-            except Exception as error:
-                raise _unread(source.name, error) from error
-            if payload is None:
-                return
-            yield await _parse(source, payload)
-
-
-async def _parse(source: SyncedSource, payload: bytes) -> Parsed:
-    try:
-        return await anyio.to_thread.run_sync(source.format.parse, payload)
-    except SourceContentError as error:
-        raise _FailedError(SyncStage.PARSE, f"{source.location}: {error}") from error
-    except Exception as error:
-        raise _unread(source.name, error) from error
-
-
-def _unread(source: SourceName, error: Exception) -> _FailedError:
-    """A failure to read, in the words of the source where it foresaw it."""
-    if isinstance(error, SourceError):
-        return _FailedError(SyncStage.FETCH, str(error))
-    _log.error("reading source %s failed in a way nobody foresaw", source, exc_info=error)
-    return _FailedError(SyncStage.FETCH, f"internal error, please report it: {error!r}")
 
 
 def _completed(
@@ -300,22 +245,6 @@ def _writes(
         Write(catalog_stream(source), Exactly(versions.catalog), events),
         Write(sync_stream(source), Exactly(versions.sync), [completed]),
     ]
-
-
-def _new_documents(catalog: Catalog, news: Iterable[Entry]) -> Mapping[DocumentHash, bytes]:
-    """The bodies of listed and revised entries."""
-    return {
-        entry.document_hash: entry.document
-        for entry in news
-        if not (known := catalog.get(entry.key)) or known.document_hash != entry.document_hash
-    }
-
-
-def _compared(
-    catalog: Catalog, news: Sequence[Entry], bodies: Mapping[DocumentHash, bytes]
-) -> Sequence[CatalogEvent]:
-    documents = {known: json.loads(body) for known, body in bodies.items()}
-    return changes(catalog, news, documents)
 
 
 def _commit_id(source: SourceName) -> CommitId:

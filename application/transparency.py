@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from application.cosignatures import Cosignatures
 from application.merkle_tiles import MerkleTiles, node_hashes
 from domain.checkpoints import Checkpoint, parse_checkpoint
-from domain.errors import InvalidNoteError, StorageError, TileNotFoundError
+from domain.errors import AnnalsError, InvalidNoteError, TileNotFoundError
 from domain.identifiers import Position
 from domain.log import StoredEvent, leaf_data
 from domain.notes import Note, SignatureLine, VerifierKey, sign_note, verifier_key
@@ -113,6 +113,6 @@ class Transparency:
         while True:
             try:
                 await self._tiles.grow((await self._storage.head()).position)
-            except StorageError as error:
+            except AnnalsError as error:
                 _log.warning("the tiles of the log wait: %s", error)
             await sleep(_FOLLOW_SECONDS)

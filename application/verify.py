@@ -9,7 +9,7 @@ import attrs
 from application.codec import decode
 from domain.entry import document_hash
 from domain.errors import CorruptLogError
-from domain.events import EntryListed, EntryRevised
+from domain.events import DocumentRedacted, EntryListed, EntryRevised
 from domain.identifiers import ORIGIN, CommitId, DocumentHash, Position, StreamName
 from domain.log import StoredCommit, StoredEvent, StreamHead, leaf_of
 from domain.merkle import EMPTY_ROOT, Frontier, grow
@@ -18,11 +18,15 @@ from domain.ports.storage import Damage, StoragePort
 
 @attrs.frozen(kw_only=True)
 class Verification:
-    """What was checked, and what does not fit, the first position first."""
+    """What was checked, and what does not fit, the first position first.
+
+    Of the documents so many were `redacted`: of those there is nothing to check.
+    """
 
     events: int
     commits: int
     documents: int
+    redacted: int
     root: bytes
     damages: tuple[Damage, ...]
 
@@ -52,6 +56,7 @@ async def verify(
         events=check.position,
         commits=check.commits,
         documents=len(check.named),
+        redacted=len(check.redacted),
         root=check.root,
         damages=tuple(sorted(found, key=_by_position)),
     )
@@ -74,6 +79,7 @@ class _LogCheck:
         self.commits = 0
         self.root = EMPTY_ROOT
         self.named: dict[DocumentHash, Position] = {}
+        self.redacted: dict[DocumentHash, Position] = {}
         self._expected: Sequence[StoredCommit] = ()
         self._frontier = Frontier()
         self._streams: dict[StreamName, StreamHead] = {}
@@ -134,6 +140,8 @@ class _LogCheck:
             return
         if isinstance(decoded, EntryListed | EntryRevised):
             self.named.setdefault(decoded.document_hash, event.position)
+        if isinstance(decoded, DocumentRedacted):
+            self.redacted.setdefault(decoded.document_hash, event.position)
 
     def _commit(self, event: StoredEvent) -> Iterator[Damage]:
         """Hold the event against its commit; at the commit's end, the tree against its root."""
@@ -164,16 +172,29 @@ class _LogCheck:
 async def _document_damages(storage: StoragePort, check: _LogCheck) -> list[Damage]:
     """Documents that are other than their hash says, and those that events name in vain."""
     found: list[Damage] = []
-    missing = dict(check.named)
+    missing = {known: at for known, at in check.named.items() if known not in check.redacted}
     try:
         async for hashes in storage.document_hashes():
             found += await _batch_damages(storage, hashes, check)
             for known in hashes:
                 missing.pop(known, None)
+        found += _erasure_damages(check, frozenset(await storage.erased_hashes()))
     except _UNREADABLE as error:
         return [*found, Damage(position=None, what=f"the documents cannot be listed: {error}")]
     found += [_damage(position, f"document {h} is missing") for h, position in missing.items()]
     return found
+
+
+def _erasure_damages(check: _LogCheck, erased: frozenset[DocumentHash]) -> Iterator[Damage]:
+    """Where storage and log do not agree on what was redacted."""
+    for known in sorted(erased - check.redacted.keys()):
+        yield Damage(
+            position=check.named.get(known),
+            what=f"document {known} was erased, and no event says so",
+        )
+    for known, position in check.redacted.items():
+        if known not in erased:
+            yield _damage(position, f"document {known} was redacted, and is not erased")
 
 
 async def _batch_damages(

@@ -28,8 +28,11 @@ AnnalsError
 │   ├── SourceUnreachableError      nothing answered: worth another try
 │   ├── SourceAccessError           it answered, and refused
 │   ├── SourceContentError          it answered with something else than a registry
-│   └── SourceLimitError            it answered with more than this registry takes
+│   ├── SourceLimitError            it answered with more than this registry takes
+│   └── HistoryRewrittenError       its history no longer has the revision to go on from
 ├── WitnessError                    a witness did not cosign
+├── DeliveryError                   the receiver of a webhook did not take what it was sent
+│   └── ReceiverGoneError           it said that nothing shall be sent to it any more
 ├── RemoteLogError                  the log of another registry could not be read
 │   └── UntrustedLogError           it was read, and does not prove what it says
 ├── CannotListenError               the server's address is taken, or not of this machine
@@ -232,8 +235,27 @@ class SourceLimitError(SourceError):
     """The source answered with more than this registry takes."""
 
 
+class HistoryRewrittenError(SourceError):
+    """The history of a source no longer has the revision to go on from."""
+
+
 class WitnessError(AnnalsError):
     """A witness did not cosign a checkpoint. The message says what it answered."""
+
+
+class DeliveryError(AnnalsError):
+    """The receiver of a webhook did not take what it was sent. The message says what it answered.
+
+    `retry_after_seconds` is how long it wants to be left alone, None where it did not say.
+    """
+
+    def __init__(self, message: str, retry_after_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class ReceiverGoneError(DeliveryError):
+    """The receiver of a webhook said that nothing shall be sent to it any more."""
 
 
 class RemoteLogError(AnnalsError):

@@ -124,6 +124,30 @@ class SyncFailed:
 
 
 @attrs.frozen(kw_only=True)
+class RevisionRecorded:
+    """The catalog of a source is what it was at one revision of its own history.
+
+    `number` is the place of the revision in that history, counted from 1. Where it could not be
+    read (`problem`), the catalog stays that of the revision before.
+    """
+
+    revision: str
+    number: int
+    problem: str | None
+    filter_hash: str
+    settings_hash: str
+    counts: SyncCounts
+    rejected: tuple[RejectedEntry, ...]
+
+
+@attrs.frozen(kw_only=True)
+class HistoryCompleted:
+    """No more of a source's history will be recorded: `problem` says why, where some is missing."""
+
+    problem: str | None
+
+
+@attrs.frozen(kw_only=True)
 class SourceDefined:
     """The configuration has a source, new or with other settings than before."""
 
@@ -188,6 +212,9 @@ class DocumentRedacted:
 
 CatalogEvent: TypeAlias = EntryListed | EntryRevised | EntryStatusChanged | EntryDelisted
 SyncEvent: TypeAlias = SyncCompleted | SyncFailed
+HistoryEvent: TypeAlias = RevisionRecorded | HistoryCompleted
 ConfigEvent: TypeAlias = SourceDefined | SourceRetired | RegistryDefined | RegistryRetired
 PinEvent: TypeAlias = PinSet | PinRemoved
-Event: TypeAlias = CatalogEvent | SyncEvent | ConfigEvent | PinEvent | DocumentRedacted
+Event: TypeAlias = (
+    CatalogEvent | SyncEvent | HistoryEvent | ConfigEvent | PinEvent | DocumentRedacted
+)

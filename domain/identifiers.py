@@ -11,6 +11,7 @@ from domain.errors import InvalidNameError
 SourceName = NewType("SourceName", str)
 RegistryName = NewType("RegistryName", str)
 PinName = NewType("PinName", str)
+WebhookName = NewType("WebhookName", str)
 CommitId = NewType("CommitId", str)
 StreamName = NewType("StreamName", str)
 DocumentHash = NewType("DocumentHash", str)
@@ -79,6 +80,15 @@ def registry_name(text: str) -> RegistryName:
         InvalidNameError
     """
     return RegistryName(_dns_label(text, "registry"))
+
+
+def webhook_name(text: str) -> WebhookName:
+    """Check that *text* is a DNS label (RFC 1123), as names of webhooks must be.
+
+    Raises:
+        InvalidNameError
+    """
+    return WebhookName(_dns_label(text, "webhook"))
 
 
 def pin_name(text: str) -> PinName:

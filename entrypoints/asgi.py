@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import anyio
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from application.change_feed import ChangeFeed
@@ -15,6 +16,7 @@ from application.registries import Registries
 from application.registry_diff import RegistryDiff
 from application.source_overview import SourceOverview
 from application.sync import SyncOutcome
+from application.webhooks import WebhookOverview
 from domain.asof import Asked
 from domain.errors import AnnalsError, NotSupportedError
 from entrypoints.container import Container, to_toolhive
@@ -68,15 +70,20 @@ def make_app(started: Running) -> ASGIApp:
             container,
             registries=container.registries(),
             readiness=started.readiness.reason,
+            stopping=started.readiness.stopping,
             overviews=started.overviews,
             configuration=lambda: started.configuration.report,
             sync_now=container.scheduler().sync_now,
+            webhooks=container.webhooks().overviews,
         )
     )
 
 
-def make_past_app(container: Container, moment: Asked) -> ASGIApp:
-    """The HTTP application over a log as of a moment: it reads, and nothing else."""
+def make_past_app(container: Container, moment: Asked, stopping: anyio.Event) -> ASGIApp:
+    """The HTTP application over a log as of a moment: it reads, and nothing else.
+
+    Streams end when *stopping* is set.
+    """
     registries = Registries(
         container.projector(), container.storage(), container.clock(), frozen=moment
     )
@@ -85,9 +92,11 @@ def make_past_app(container: Container, moment: Asked) -> ASGIApp:
             container,
             registries=registries,
             readiness=lambda: None,
+            stopping=stopping,
             overviews=_no_overviews,
             configuration=lambda: ConfigurationReport(file=None, loaded_at=container.clock().now()),
             sync_now=_refuse_to_sync,
+            webhooks=_no_webhooks,
         )
     )
 
@@ -108,6 +117,10 @@ def _services(container: Container, registries: Registries, **others: Any) -> Se
 
 
 async def _no_overviews() -> Sequence[SourceOverview]:
+    return ()
+
+
+async def _no_webhooks() -> Sequence[WebhookOverview]:
     return ()
 
 

@@ -3,9 +3,12 @@
 import click
 
 from entrypoints.commands.config import config
+from entrypoints.commands.diff import diff
+from entrypoints.commands.history import history
 from entrypoints.commands.key import key
 from entrypoints.commands.log import log
 from entrypoints.commands.pin import pin, pins
+from entrypoints.commands.redact import redact
 from entrypoints.commands.replay import replay
 from entrypoints.commands.serve import serve
 from entrypoints.commands.status import status
@@ -22,5 +25,6 @@ def main() -> None:
     """
 
 
-for command in (serve, sync, replay, pin, pins, log, status, verify, key, config, version):
+_READING = (replay, history, diff, log, status, verify)
+for command in (serve, sync, *_READING, pin, pins, redact, key, config, version):
     main.add_command(command)

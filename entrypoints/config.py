@@ -14,8 +14,16 @@ from adapters.sources import SOURCES
 from adapters.sources.file import FILE
 from adapters.sources.formats import FORMATS
 from domain.canonical_json import canonical_json
+from domain.change import ChangeClass
 from domain.filters import Filter, NamePattern
-from domain.identifiers import RegistryName, SourceName, registry_name, source_name
+from domain.identifiers import (
+    RegistryName,
+    SourceName,
+    WebhookName,
+    registry_name,
+    source_name,
+    webhook_name,
+)
 from domain.notes import COSIGNATURE, VerifierKey, is_key_name, parse_verifier_key
 from entrypoints.config_checks import cross_check
 from entrypoints.config_structure import (
@@ -25,6 +33,7 @@ from entrypoints.config_structure import (
     problems_of,
     strict_converter,
 )
+from entrypoints.config_webhooks import WebhookConfig
 from entrypoints.config_yaml import read_yaml
 from entrypoints.durations import parse_duration as parse_duration
 
@@ -162,6 +171,7 @@ class Config:
     server: ServerConfig = ServerConfig()
     kubernetes: KubernetesConfig = KubernetesConfig()
     log: LogConfig = LogConfig()
+    webhooks: tuple[WebhookConfig, ...] = ()
 
 
 def load(path: Path) -> Config:
@@ -223,6 +233,10 @@ def _one_of(names: Iterable[str], text: str) -> str:
     return text
 
 
+def _change_class(text: str) -> ChangeClass:
+    return ChangeClass(_one_of(tuple(ChangeClass), text))
+
+
 def _witness_key(text: str) -> VerifierKey:
     key = parse_verifier_key(text)
     if key.algorithm != COSIGNATURE:
@@ -233,6 +247,8 @@ def _witness_key(text: str) -> VerifierKey:
 _TEXT_HOOKS: TextHooks = {
     SourceName: source_name,
     RegistryName: registry_name,
+    WebhookName: webhook_name,
+    ChangeClass: _change_class,
     NamePattern: NamePattern,
     VerifierKey: _witness_key,
     _FormatName: partial(_one_of, FORMATS),
@@ -301,6 +317,7 @@ class _Single:
     server: ServerConfig = ServerConfig()
     kubernetes: KubernetesConfig = KubernetesConfig()
     log: LogConfig = LogConfig()
+    webhooks: tuple[WebhookConfig, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -314,6 +331,7 @@ class _Full:
     server: ServerConfig = ServerConfig()
     kubernetes: KubernetesConfig = KubernetesConfig()
     log: LogConfig = LogConfig()
+    webhooks: tuple[WebhookConfig, ...] = ()
 
 
 _SINGLE_KEYS = tuple(key for key in keys_of(_Single) if key not in keys_of(_Full))
@@ -360,6 +378,7 @@ def _config(
         server=parsed.server,
         kubernetes=parsed.kubernetes,
         log=parsed.log,
+        webhooks=parsed.webhooks,
     )
 
 

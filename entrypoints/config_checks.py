@@ -24,7 +24,8 @@ def cross_check(
     names = [source.get("name") for _, source in sources]
     defined = [name for name in names if isinstance(name, str)]
     for path, registry in registries:
-        yield from _check_members((*path, "sources"), registry.get("sources"), defined)
+        yield from _check_members((*path, "sources"), registry.get("sources"), "source", defined)
+    yield from _check_webhooks(data, [registry.get("name") for _, registry in registries])
 
 
 def _mappings(value: Any) -> list[tuple[int, dict[str, Any]]]:
@@ -71,13 +72,24 @@ def _check_unique(named: Iterable[tuple[KeyPath, dict[str, Any]]]) -> Iterator[P
         seen.append(item.get("name"))
 
 
-def _check_members(path: KeyPath, names: Any, defined: list[str]) -> Iterator[Problem]:
+def _check_webhooks(data: dict[str, Any], names: list[Any]) -> Iterator[Problem]:
+    """Each has a name of its own, and its registries are there, if only as the default one."""
+    webhooks = [(("webhooks", index), item) for index, item in _mappings(data.get("webhooks"))]
+    yield from _check_unique(webhooks)
+    known = names or [data.get("registryName", "default")]
+    defined = [name for name in known if isinstance(name, str)]
+    for path, webhook in webhooks:
+        registries = webhook.get("registries")
+        yield from _check_members((*path, "registries"), registries, "registry", defined)
+
+
+def _check_members(path: KeyPath, names: Any, what: str, defined: list[str]) -> Iterator[Problem]:
     for index, name in enumerate(names if isinstance(names, list) else []):
         if name in names[:index]:
             yield Problem((*path, index), "listed twice: leave one of them out")
         elif isinstance(name, str) and name not in defined:
             expected = f"expected one of {_quoted(dict.fromkeys(defined))}"
-            yield Problem((*path, index), f"no such source: {expected}")
+            yield Problem((*path, index), f"no such {what}: {expected}")
 
 
 def _quoted(names: Iterable[Any]) -> str:

@@ -2,7 +2,8 @@
 
 A key is its field's name in camelCase. A field `*_seconds` is a duration, under a key without
 that ending. A field with `metadata={"path": True}` is a file path, one with `{"path": "or URL"}`
-may also be a URL: a relative path is taken from the directory of the file.
+may also be a URL: a relative path is taken from the directory of the file. A field of a class with
+`metadata={"word": "all"}` may be that word, which is an empty mapping.
 """
 
 import difflib
@@ -10,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from types import UnionType
 from typing import Any, Literal, TypeAlias, get_args, get_origin
 
 import attrs
@@ -71,7 +73,8 @@ def key_paths(cls: type, hooks: TextHooks, prefix: str = "") -> Iterator[str]:
         path = f"{prefix}{_key(field)}"
         yield path
         is_list = _is_of(tuple, field.type)
-        inner: Any = get_args(field.type)[0] if is_list else field.type
+        may_be_null = _is_of(UnionType, field.type)
+        inner: Any = get_args(field.type)[0] if is_list or may_be_null else field.type
         if attrs.has(inner) and inner not in hooks:
             yield from key_paths(inner, hooks, f"{path}{'[]' if is_list else ''}.")
 
@@ -186,6 +189,9 @@ def _value_hook(
         return _structure_duration
     if "path" in field.metadata:
         return partial(_structure_text, partial(_path, directory, field.metadata["path"]))
+    if "word" in field.metadata:
+        structure = converter.get_structure_hook(get_args(field.type)[0])
+        return partial(_structure_word, field.metadata["word"], structure)
     return converter.get_structure_hook(field.type)
 
 
@@ -215,6 +221,12 @@ def _structure_literal(value: Any, type_: Any) -> Any:
 
 def _structure_text(parse: Callable[[str], Any], value: Any, _: Any) -> Any:
     return parse(_plain(str, value))
+
+
+def _structure_word(word: str, structure: StructureHook, value: Any, type_: Any) -> Any:
+    if value != word and not isinstance(value, dict):
+        raise ValueError(f"expected `{word}` or a mapping")
+    return structure({} if value == word else value, get_args(type_)[0])
 
 
 def _structure_duration(value: Any, _: Any) -> float:

@@ -20,18 +20,25 @@ from adapters.status.mirrored import MirroredStatus
 from adapters.status.sqlite import SqliteStatus
 from adapters.storage.memory import MemoryStorage
 from adapters.storage.sqlite import SqliteStorage
+from adapters.webhooks import HttpReceiver
 from adapters.witnesses import HttpWitness
+from application.change_feed import ChangeFeed
 from application.cosignatures import Cosignatures
+from application.delivery_marks import DeliveryMarks
 from application.documents import Documents
 from application.event_log import EventLog
 from application.pins import PinBook
 from application.projector import Projector
+from application.redactions import RedactionBook
 from application.registries import Registries
+from application.registry_diff import RegistryDiff
 from application.scheduler import Scheduler
 from application.source_task import Pace
 from application.status_report import StatusReport
 from application.sync import SyncedSource, Syncer
 from application.transparency import Transparency
+from application.webhook_task import Webhook
+from application.webhooks import Webhooks
 from application.witnessing import AskedWitness, Witnessing
 from domain.definitions import Desired
 from domain.errors import StorageUnavailableError
@@ -66,6 +73,10 @@ def _asked_witnesses(config: Config) -> tuple[AskedWitness, ...]:
     )
 
 
+def _open_documents(storage: StoragePort, projector: Projector) -> Documents:
+    return Documents(storage, lambda: projector.live.redactions)
+
+
 class Container(containers.DeclarativeContainer):
     """What is made once, of what."""
 
@@ -79,7 +90,10 @@ class Container(containers.DeclarativeContainer):
     projector = providers.Singleton(Projector, storage, log)
     registries = providers.Singleton(Registries, projector, storage, clock)
     pins = providers.Singleton(PinBook, storage, log, clock)
-    documents = providers.Singleton(Documents, storage)
+    redactions = providers.Singleton(RedactionBook, storage, log)
+    documents = providers.Singleton(_open_documents, storage, projector)
+    feed = providers.Singleton(ChangeFeed, storage, registries, documents)
+    diff = providers.Singleton(RegistryDiff, storage, documents)
     cluster = providers.Factory(
         ClusterAccess,
         kubeconfig=config.provided.kubernetes.kubeconfig,
@@ -105,6 +119,8 @@ class Container(containers.DeclarativeContainer):
         pace,
     )
     scheduler = providers.Singleton(Scheduler, syncer.provided.sync, projector, pace)
+    marks = providers.Singleton(DeliveryMarks, storage)
+    webhooks = providers.Singleton(Webhooks, feed, registries, marks, pace)
 
 
 @asynccontextmanager
@@ -149,6 +165,21 @@ def synced_source(source: SourceConfig, data_dir: Path) -> SyncedSource:
         guards=Guards(allow_empty=source.allow_empty, max_removal=source.max_removal),
         interval_seconds=source.sync_policy.interval_seconds,
         settings_hash=settings_hash(source),
+    )
+
+
+def configured_webhooks(config: Config, clock: ClockPort) -> tuple[Webhook, ...]:
+    """The configured webhooks, ready to be delivered to."""
+    every = tuple(registry.name for registry in config.registries)
+    return tuple(
+        Webhook(
+            name=webhook.name,
+            receiver=HttpReceiver(url=webhook.url, secret_file=webhook.secret_file, clock=clock),
+            registries=webhook.registries or every,
+            classes=frozenset(webhook.classes),
+            with_entries=webhook.entries,
+        )
+        for webhook in config.webhooks
     )
 
 

@@ -16,6 +16,8 @@ class ErrorCode:
 
 
 FAILED, USAGE = 1, 2
+DIFFERENCES, TROUBLE = 1, 2
+"""What `registry diff --exit-code` ends with in place of these, as diff(1) does."""
 
 ERROR_CODES: Mapping[type[errors.AnnalsError], ErrorCode] = {
     errors.MalformedQueryError: ErrorCode(400, USAGE),
@@ -23,9 +25,11 @@ ERROR_CODES: Mapping[type[errors.AnnalsError], ErrorCode] = {
     errors.BodyTooLargeError: ErrorCode(413, USAGE),
     errors.InvalidInputError: ErrorCode(400, USAGE),
     errors.NotFoundError: ErrorCode(404, FAILED),
+    errors.DocumentRedactedError: ErrorCode(410, FAILED),
     errors.NotSupportedError: ErrorCode(501, FAILED),
     errors.SourceError: ErrorCode(502, FAILED),
     errors.WitnessError: ErrorCode(502, FAILED),
+    errors.DeliveryError: ErrorCode(502, FAILED),
     errors.RemoteLogError: ErrorCode(502, FAILED),
     errors.CannotListenError: ErrorCode(500, FAILED),
     errors.PinExistsError: ErrorCode(409, FAILED),

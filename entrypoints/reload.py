@@ -21,7 +21,7 @@ from domain.errors import AnnalsError, ConfigError
 from domain.events import SourceRetired
 from entrypoints.config import Config, load
 from entrypoints.config_structure import keys_of
-from entrypoints.container import Container, desired, synced_source
+from entrypoints.container import Container, configured_webhooks, desired, synced_source
 from entrypoints.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ LOOK_SECONDS = 0.5
 """How often a configuration file is looked at."""
 
 _RETRY_SECONDS = 30.0  # after a configuration that could not be recorded
-_TAKEN_OVER = ("sources", "registries")
+_TAKEN_OVER = ("sources", "registries", "webhooks")
 
 
 class LiveConfiguration:
@@ -110,6 +110,8 @@ class LiveConfiguration:
         wanted = attrs.evolve(self._config, **taken)
         record = partial(record_configuration, self._container, wanted)
         await self._container.scheduler().replace(self._synced(wanted), record)
+        webhooks = configured_webhooks(wanted, self._container.clock())
+        await self._container.webhooks().replace(webhooks)
         if wanted != self._config or self.report.problem:
             _log.info("the configuration of %s is in force", self._file)
         self._config = wanted

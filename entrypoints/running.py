@@ -10,7 +10,7 @@ import attrs
 from application.projector import Projector
 from application.scheduler import Scheduler
 from application.source_overview import SourceOverview, overviews
-from entrypoints.container import Container, opened, synced_sources
+from entrypoints.container import Container, configured_webhooks, opened, synced_sources
 from entrypoints.reload import LiveConfiguration, record_configuration
 from entrypoints.settings import Settings, refuse_forgotten_config
 
@@ -18,17 +18,20 @@ _log = logging.getLogger(__name__)
 
 
 class Readiness:
-    """Whether requests should come here, for load balancers and Kubernetes."""
+    """Whether requests should come here, for load balancers and Kubernetes.
+
+    `stopping` is set from when they should not, because the process is about to end.
+    """
 
     def __init__(self, projector: Projector, scheduler: Scheduler) -> None:
         self._projector = projector
         self._scheduler = scheduler
         self._was_ready = False
-        self._stopping = False
+        self.stopping = anyio.Event()
 
     def stop(self) -> None:
         """From now on: not ready."""
-        self._stopping = True
+        self.stopping.set()
 
     def reason(self) -> str | None:
         """Why this process is not ready, None when it is.
@@ -36,7 +39,7 @@ class Readiness:
         A source counts as soon as it has been tried: one that fails must not keep the others
         from being served. For the same reason a source that a reload adds is not waited for.
         """
-        if self._stopping:
+        if self.stopping.is_set():
             return "stopping"
         runs = self._projector.live.sync_runs
         unattempted = self._scheduler.unattempted()
@@ -76,7 +79,9 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         readiness = Readiness(container.projector(), container.scheduler())
         configuration = LiveConfiguration(container, settings)
         sources = synced_sources(settings.config, settings.data_dir)
+        webhooks = configured_webhooks(settings.config, container.clock())
         async with anyio.create_task_group() as tasks:
+            await tasks.start(container.webhooks().run, webhooks)
             await tasks.start(container.scheduler().run, sources)
             await tasks.start(configuration.follow)
             tasks.start_soon(container.transparency().follow, anyio.sleep)

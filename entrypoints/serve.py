@@ -47,7 +47,12 @@ async def serve_past(settings: Settings, moment: Asked, *, json_logs: bool) -> N
         resolved = await container.registries().resolve(moment)
         fixed = attrs.evolve(moment, at=AtPosition(resolved.position))
         click.echo(f"The log as of @{resolved.position}, which nothing changes:")
-        await _listen(make_past_app(container, fixed), settings, lambda: None)
+        stopping = anyio.Event()
+        async with anyio.create_task_group() as tasks:
+            # No source is synced, but what is redacted meanwhile must not be served any longer.
+            await tasks.start(container.scheduler().run, ())
+            await _listen(make_past_app(container, fixed, stopping), settings, stopping.set)
+            tasks.cancel_scope.cancel()
 
 
 async def _listen(app: Any, settings: Settings, stopping: Callable[[], None]) -> None:

@@ -4,6 +4,7 @@ Nothing here imports libgit2: a process that syncs no repository does not load i
 """
 
 import re
+from collections.abc import AsyncGenerator
 from datetime import datetime
 from pathlib import Path
 
@@ -11,8 +12,9 @@ import attrs
 from anyio import fail_after
 
 from adapters.sources.source_type import SourceType, only
+from domain.asof import parse_effective_at
 from domain.errors import SourceUnreachableError
-from domain.ports.source import Fetched, FetchResult, Unchanged
+from domain.ports.source import Fetched, FetchResult, PastRevision, Unchanged
 
 MAX_BYTES = 100 * 1024 * 1024
 _SCHEMES = ("https", "http", "ssh", "file")
@@ -59,6 +61,23 @@ def _is_http(repository: str) -> bool:
     return repository.startswith(("https://", "http://"))
 
 
+def _check_since(_history: object, _attribute: object, value: str | None) -> None:
+    if value is not None:
+        parse_effective_at(value)
+
+
+@attrs.frozen(kw_only=True)
+class History:
+    """How much of the past of a file is recorded: all of it, or from a date or time on."""
+
+    since: str | None = attrs.field(default=None, validator=_check_since)
+
+    @property
+    def since_time(self) -> datetime | None:
+        """The time that `since` stands for."""
+        return parse_effective_at(self.since) if self.since else None
+
+
 @attrs.frozen(kw_only=True)
 class GitSettings:
     """Which file of which repository, at which branch, tag or commit.
@@ -66,7 +85,8 @@ class GitSettings:
     Without any of the three, the repository's own default branch is followed. `token_file`
     holds a token, sent as the password of `token_user`; `ssh_key_file` a private key without
     passphrase. Both are read again at every fetch. `max_repository_mib` limits what one fetch
-    may receive, and `timeout_seconds` how long it may take, with all its attempts.
+    may receive, and `timeout_seconds` how long it may take, with all its attempts. `history`
+    is what of the file's past the first sync records.
     """
 
     repository: str = attrs.field(validator=_check_repository, metadata={"path": "or URL"})
@@ -79,6 +99,7 @@ class GitSettings:
     ssh_key_file: str | None = attrs.field(default=None, metadata={"path": True})
     max_repository_mib: int = attrs.field(default=500, validator=attrs.validators.ge(1))
     timeout_seconds: float = attrs.field(default=300.0, validator=_check_timeout)
+    history: History | None = attrs.field(default=None, metadata={"word": "full"})
 
     def __attrs_post_init__(self) -> None:
         if sum(ref is not None for ref in (self.branch, self.tag, self.commit)) > 1:
@@ -137,10 +158,7 @@ class GitSource:
             with fail_after(self.settings.timeout_seconds):
                 found = await self._read(known_revision)
         except TimeoutError as error:
-            raise SourceUnreachableError(
-                f"{self.settings.repository} was not read within {self.settings.timeout_seconds:g}"
-                " seconds: check the server, or raise `timeout`"
-            ) from error
+            raise too_late(self.settings) from error
         if found is None:
             return Unchanged()
         return Fetched(
@@ -149,6 +167,21 @@ class GitSource:
             effective_at=found.effective_at,
             notes=found.notes,
         )
+
+    @property
+    def keeps_history(self) -> bool:
+        return self.settings.history is not None
+
+    def history(self, after: str | None) -> AsyncGenerator[PastRevision, None]:
+        """Every commit of the first parents that changed the file, the oldest first.
+
+        Raises:
+            HistoryRewrittenError: *after* is none of them.
+            SourceError: the repository, the ref or the path cannot be read.
+        """
+        from adapters.sources.git_process import tell_apart
+
+        return tell_apart(self, after)
 
     async def _read(self, known_revision: str | None) -> Found | None:
         import stamina
@@ -161,6 +194,14 @@ class GitSource:
             wait_jitter=self.first_wait_seconds,
         )
         return await caller(SourceUnreachableError, read_apart, self, known_revision)
+
+
+def too_late(settings: GitSettings) -> SourceUnreachableError:
+    """What it means that nothing came in time."""
+    return SourceUnreachableError(
+        f"{settings.repository} was not read within {settings.timeout_seconds:g}"
+        " seconds: check the server, or raise `timeout`"
+    )
 
 
 def _open(settings: GitSettings, cache_dir: Path) -> GitSource:

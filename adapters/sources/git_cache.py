@@ -23,7 +23,7 @@ from domain.errors import (
 )
 
 _MAX_PACKS = 100
-_REFUSED = {FileMode.LINK: "a symbolic link", FileMode.COMMIT: "a submodule"}
+REFUSED = {FileMode.LINK: "a symbolic link", FileMode.COMMIT: "a submodule"}
 
 
 def read_registry(source: GitSource, known_revision: str | None) -> Found | None:
@@ -34,12 +34,28 @@ def read_registry(source: GitSource, known_revision: str | None) -> Found | None
     Raises:
         SourceError: the repository, the ref or the path cannot be read.
     """
-    digest = hashlib.sha256(source.settings.repository.encode()).hexdigest()
-    directory = source.cache_dir / f"git-{digest[:16]}"
+    with exclusive(source, f"git-{digest(source.settings.repository)}") as directory:
+        return _read_or_rebuild(source, directory, known_revision)
+
+
+def digest(*parts: str | None) -> str:
+    """What tells apart the directories of different repositories, or different files of one."""
+    return hashlib.sha256("\0".join(part or "" for part in parts).encode()).hexdigest()[:16]
+
+
+@contextmanager
+def exclusive(source: GitSource, name: str) -> Iterator[Path]:
+    """A directory of that name in the cache. Those who use it, in any process, take turns.
+
+    Raises:
+        SourceAccessError: the cache cannot be used.
+    """
+    directory = source.cache_dir / name
     try:
         source.cache_dir.mkdir(parents=True, exist_ok=True)
-        with _exclusive(directory.with_suffix(".lock")):
-            return _read_or_rebuild(source, directory, known_revision)
+        with directory.with_suffix(".lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield directory
     except OSError as error:
         raise SourceAccessError(
             f"The cache directory {source.cache_dir} cannot be used ({error}): make it writable for"
@@ -47,32 +63,29 @@ def read_registry(source: GitSource, known_revision: str | None) -> Found | None
         ) from error
 
 
-@contextmanager
-def _exclusive(lock: Path) -> Iterator[None]:
-    """Sources of one repository, in any process, take turns."""
-    with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
 def _read_or_rebuild(
     source: GitSource, directory: Path, known_revision: str | None
 ) -> Found | None:
     try:
-        with _opened(directory) as repo:
+        with opened(directory) as repo:
             return _read(source, repo, known_revision)
     except pygit2.GitError:
         # What libgit2 stumbles over is most often a damaged cache, and a cache is worth nothing.
         shutil.rmtree(directory)
     try:
-        with _opened(directory) as repo:
+        with opened(directory) as repo:
             return _read(source, repo, known_revision)
     except pygit2.GitError as error:
         raise source_error(source.settings, error) from error
 
 
 @contextmanager
-def _opened(directory: Path) -> Iterator[pygit2.Repository]:
+def opened(directory: Path) -> Iterator[pygit2.Repository]:
+    """The bare repository in a directory of the cache, which is made where there is none.
+
+    Raises:
+        GitError: it is damaged.
+    """
     _tidy(directory)
     if directory.exists():
         repo = pygit2.Repository(directory, RepositoryOpenFlag.NO_SEARCH)
@@ -99,11 +112,11 @@ def _tidy(directory: Path) -> None:
 
 
 def _read(source: GitSource, repo: pygit2.Repository, known_revision: str | None) -> Found | None:
-    target = _fetch_target(repo, source.settings, known_revision)
+    target = fetch_target(repo, source.settings, known_revision)
     if target.commit == known_revision:
         return None
-    commit = _commit(repo, source.settings, target)
-    blob = _find(commit, source.settings, target)
+    commit = commit_of(repo, source.settings, target)
+    blob = find_blob(commit, source.settings, target)
     _, size = repo.odb.read_header(blob.id)
     if size > source.max_bytes:
         raise SourceLimitError(
@@ -113,27 +126,39 @@ def _read(source: GitSource, repo: pygit2.Repository, known_revision: str | None
     return Found(
         commit=target.commit,
         content=blob.data,
-        effective_at=_committed_at(commit),
+        effective_at=committed_at(commit),
         notes=_notes(repo, source.settings, target, known_revision),
     )
 
 
-def _fetch_target(
-    repo: pygit2.Repository, settings: GitSettings, known_revision: str | None
+def fetch_target(
+    repo: pygit2.Repository,
+    settings: GitSettings,
+    known_revision: str | None,
+    *,
+    depth: int = 1,
 ) -> Target:
-    """What the settings name, with its commit in *repo* unless it is the known one."""
+    """What the settings name, with its commit in *repo* unless it is the known one.
+
+    A *depth* of 0 is all of its history.
+    """
     if settings.commit is not None:
         if settings.commit not in repo:
-            GitRemote(repo, settings).fetch_commit(settings.commit)
+            GitRemote(repo, settings, depth).fetch_commit(settings.commit)
         return Target(ref=settings.commit, commit=settings.commit, label="commit")
-    remote = GitRemote(repo, settings)
+    remote = GitRemote(repo, settings, depth)
     target = choose_target(settings, remote.list_refs())
     if target.commit != known_revision and target.commit not in repo:
         remote.fetch_ref(target.ref)
     return target
 
 
-def _commit(repo: pygit2.Repository, settings: GitSettings, target: Target) -> pygit2.Commit:
+def commit_of(repo: pygit2.Repository, settings: GitSettings, target: Target) -> pygit2.Commit:
+    """The commit that was fetched for a target.
+
+    Raises:
+        SourceError: there is none.
+    """
     if target.commit not in repo and settings.commit is not None:
         raise SourceContentError(
             f"{settings.repository} has no commit {settings.commit} in a branch or tag: check"
@@ -151,8 +176,12 @@ def _commit(repo: pygit2.Repository, settings: GitSettings, target: Target) -> p
     return commit
 
 
-def _find(commit: pygit2.Commit, settings: GitSettings, target: Target) -> pygit2.Blob:
-    """The blob at the configured path. Links and submodules on the way are refused."""
+def find_blob(commit: pygit2.Commit, settings: GitSettings, target: Target) -> pygit2.Blob:
+    """The blob at the configured path. Links and submodules on the way are refused.
+
+    Raises:
+        SourceContentError
+    """
     found: pygit2.Object = commit.tree
     folder = ""
     for name in settings.path.split("/"):
@@ -162,10 +191,10 @@ def _find(commit: pygit2.Commit, settings: GitSettings, target: Target) -> pygit
                 f" check `path`. {_nearest_path(settings.path, folder, found)}"
             )
         found = found[name]
-        if found.filemode in _REFUSED:
+        if found.filemode in REFUSED:
             raise SourceContentError(
                 f"{_place(settings, target)} leads through {folder + name!r}, which is"
-                f" {_REFUSED[found.filemode]}: let `path` name the registry file itself"
+                f" {REFUSED[found.filemode]}: let `path` name the registry file itself"
             )
         folder += f"{name}/"
     if not isinstance(found, pygit2.Blob):
@@ -185,7 +214,8 @@ def _place(settings: GitSettings, target: Target) -> str:
     return f"{settings.repository}: {settings.path!r} of {target.label} ({target.commit[:12]})"
 
 
-def _committed_at(commit: pygit2.Commit) -> datetime | None:
+def committed_at(commit: pygit2.Commit) -> datetime | None:
+    """The time of a commit, where Python can tell it."""
     try:
         return datetime.fromtimestamp(commit.commit_time, UTC)
     except (ValueError, OverflowError, OSError):

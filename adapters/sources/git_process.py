@@ -6,28 +6,47 @@ stops it from within.
 
 import logging
 import os
+import subprocess
 import sys
+import tempfile
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import IO, TypeVar
 
 import anyio
 import attrs
 import msgspec
+from anyio.abc import Process
+from anyio.streams.buffered import BufferedByteReceiveStream
 
-from adapters.sources.git import Found, GitSettings, GitSource
+from adapters.sources.git import Found, GitSettings, GitSource, too_late
 from domain import errors
 from domain.errors import SourceError, SourceUnreachableError
+from domain.ports.source import PastRevision
 
 _log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+LENGTH_BYTES = 8
+"""What comes before each reply of a history: its length, the highest byte first."""
+
+_COMMAND = (sys.executable, "-P", "-m", "adapters.sources.git_worker")
 
 
 @attrs.frozen(kw_only=True)
 class Question:
-    """What a process is asked: the parts of a source, and the revision that is known."""
+    """What a process is asked: the parts of a source, and the revision that is known.
+
+    With `history` it is asked for all that came behind that revision, one reply for each.
+    """
 
     settings: GitSettings
     cache_dir: str
     max_bytes: int
     stall_seconds: float
     known_revision: str | None
+    history: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -35,6 +54,7 @@ class Reply:
     """What it found, or the name and the message of the error that it met."""
 
     found: Found | None = None
+    past: PastRevision | None = None
     error: str | None = None
     message: str = ""
 
@@ -45,36 +65,108 @@ async def read_apart(source: GitSource, known_revision: str | None) -> Found | N
     Raises:
         SourceError
     """
+    done = await anyio.run_process(
+        _COMMAND,
+        input=_question(source, known_revision, history=False),
+        check=False,
+        env=_environment(),
+        start_new_session=True,  # a Ctrl-C is for this process, which then ends that one
+    )
+    if done.returncode:
+        raise _broken(source.settings, done.returncode, done.stderr)
+    return _checked(done.stdout).found
+
+
+async def tell_apart(source: GitSource, after: str | None) -> AsyncGenerator[PastRevision, None]:
+    """The history of *source* behind a revision. Closed, it ends the process.
+
+    The process reads on as its replies are taken, so one revision at a time is held.
+
+    Raises:
+        SourceError
+    """
+    with tempfile.TemporaryFile() as complaints:
+        question = _question(source, after, history=True)
+        async with _worker(question, complaints) as process:
+            replies = BufferedByteReceiveStream(_stream(process.stdout))
+            while reply := await _next_reply(source.settings, replies):
+                if past := _checked(reply).past:
+                    yield past
+            if code := await process.wait():
+                complaints.seek(0)
+                raise _broken(source.settings, code, complaints.read())
+
+
+@asynccontextmanager
+async def _worker(question: bytes, complaints: IO[bytes]) -> AsyncIterator[Process]:
+    """A process that was asked. At the end it is no more."""
+    process = await anyio.open_process(
+        _COMMAND,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=complaints,
+        env=_environment(),
+        start_new_session=True,
+    )
+    try:
+        with suppress(anyio.BrokenResourceError):  # its end is told by its return code
+            await _stream(process.stdin).send(question)
+            await _stream(process.stdin).aclose()
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        with anyio.CancelScope(shield=True):
+            await process.aclose()
+
+
+async def _next_reply(settings: GitSettings, replies: BufferedByteReceiveStream) -> bytes | None:
+    """The next reply, None behind the last."""
+    try:
+        with anyio.fail_after(settings.timeout_seconds):
+            length = await replies.receive_exactly(LENGTH_BYTES)
+            return await replies.receive_exactly(int.from_bytes(length))
+    except anyio.IncompleteRead:
+        return None
+    except TimeoutError as error:
+        raise too_late(settings) from error
+
+
+def _stream(pipe: T | None) -> T:
+    assert pipe is not None, "every pipe was asked for"  # noqa: S101
+    return pipe
+
+
+def _question(source: GitSource, known_revision: str | None, *, history: bool) -> bytes:
     question = Question(
         settings=source.settings,
         cache_dir=str(source.cache_dir),
         max_bytes=source.max_bytes,
         stall_seconds=source.stall_seconds,
         known_revision=known_revision,
+        history=history,
     )
-    done = await anyio.run_process(
-        [sys.executable, "-P", "-m", "adapters.sources.git_worker"],
-        input=msgspec.msgpack.encode(question),
-        check=False,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        start_new_session=True,  # a Ctrl-C is for this process, which then ends that one
-    )
-    if done.returncode:
-        _log.error(
-            "reading %s: %s",
-            source.settings.repository,
-            done.stderr.decode(errors="replace")[-2000:],
-        )
-        raise SourceUnreachableError(
-            f"{source.settings.repository}: the process that read it ended with"
-            f" {done.returncode}, as it does when libgit2 crashes or has no memory left: check the"
-            " repository with `git fsck`, and the server; over SSH, use an Ed25519 key"
-        )
-    return _found(msgspec.msgpack.decode(done.stdout, type=Reply))
+    return msgspec.msgpack.encode(question)
 
 
-def _found(reply: Reply) -> Found | None:
+def _environment() -> Mapping[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+
+
+def _checked(encoded: bytes) -> Reply:
+    """A reply that tells of no error."""
+    reply = msgspec.msgpack.decode(encoded, type=Reply)
     if reply.error is None:
-        return reply.found
+        return reply
     kind: type[SourceError] = getattr(errors, reply.error)
     raise kind(reply.message)
+
+
+def _broken(settings: GitSettings, code: int, complaints: bytes) -> SourceUnreachableError:
+    said = complaints.decode(errors="replace")[-2000:]
+    _log.error("reading %s: %s", settings.repository, said)
+    return SourceUnreachableError(
+        f"{settings.repository}: the process that read it ended with {code}, as it does when"
+        " libgit2 crashes or has no memory left: check the repository with `git fsck`, and the"
+        " server; over SSH, use an Ed25519 key"
+    )

@@ -63,7 +63,7 @@ _MEANINGS: tuple[tuple[str, type[SourceError], str], ...] = (
 """What libgit2 says, what kind of error it is, and what to do: the first that fits."""
 
 
-def source_error(settings: GitSettings, error: pygit2.GitError) -> SourceError:
+def source_error(settings: GitSettings, error: Exception) -> SourceError:
     """What libgit2's *error* means to an operator."""
     said = "".join(filter(str.isprintable, str(error)))[:300]
     if re.search("[Oo]ut of memory|allocate memory", said):
@@ -83,9 +83,13 @@ def out_of_memory(settings: GitSettings) -> SourceLimitError:
 
 
 class GitRemote:
-    """The repository that *settings* name; what is fetched goes into *repo*."""
+    """The repository that *settings* name; what is fetched goes into *repo*.
 
-    def __init__(self, repo: pygit2.Repository, settings: GitSettings) -> None:
+    Of the history *depth* commits are fetched, or all of it where that is 0.
+    """
+
+    def __init__(self, repo: pygit2.Repository, settings: GitSettings, depth: int) -> None:
+        self._depth = depth
         self._settings = settings
         self._repo = repo
         self._token = _read_token(settings)
@@ -102,13 +106,13 @@ class GitRemote:
         )
 
     def fetch_ref(self, ref: str) -> None:
-        """Fetch the tip of *ref* alone, where the transport can.
+        """Fetch *ref* as deep as wanted, where the transport can.
 
         Raises:
             SourceLimitError: it is larger than the configured limit.
             GitError: libgit2 failed, or it found the cache damaged.
         """
-        self._fetch([f"+{ref}:refs/annals/{ref}"], depth=1)
+        self._fetch([f"+{ref}:refs/annals/{ref}"], self._depth)
 
     def fetch_commit(self, commit: str) -> None:
         """Fetch one commit; if the server serves refs only, then everything that it has.
@@ -118,11 +122,11 @@ class GitRemote:
             GitError: libgit2 failed, or it found the cache damaged.
         """
         try:
-            self._fetch([f"+{commit}:refs/annals/commits/{commit}"], depth=1)
+            self._fetch([f"+{commit}:refs/annals/commits/{commit}"], self._depth)
         except pygit2.GitError:
             self._remote = self._connect()
             everything = [f"+refs/{kind}/*:refs/annals/refs/{kind}/*" for kind in ("heads", "tags")]
-            self._fetch(everything, depth=_UNSHALLOW)
+            self._fetch(everything, _UNSHALLOW if self._depth else 0)
 
     def _connect(self) -> pygit2.Remote:
         try:

@@ -5,7 +5,8 @@ import math
 import resource
 import signal
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -13,7 +14,8 @@ import pygit2
 
 from adapters.sources.git import GitSource
 from adapters.sources.git_cache import read_registry
-from adapters.sources.git_process import Question, Reply
+from adapters.sources.git_history import read_history
+from adapters.sources.git_process import LENGTH_BYTES, Question, Reply
 from adapters.sources.git_remote import out_of_memory
 from domain.errors import SourceError
 
@@ -28,23 +30,54 @@ def main() -> None:
     """Answer the question on standard input."""
     question = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Question)
     _limit(question)
-    sys.stdout.buffer.write(msgspec.msgpack.encode(_reply(question)))
-
-
-def _reply(question: Question) -> Reply:
     source = GitSource(
         settings=question.settings,
         cache_dir=Path(question.cache_dir),
         max_bytes=question.max_bytes,
     )
+    if question.history:
+        _tell_history(source, question)
+    else:
+        sys.stdout.buffer.write(msgspec.msgpack.encode(_reply(source, question)))
+
+
+def _reply(source: GitSource, question: Question) -> Reply:
     try:
-        return Reply(found=read_registry(source, question.known_revision))
+        with _memory_told(source):
+            return Reply(found=read_registry(source, question.known_revision))
     except SourceError as error:
         return _told(error)
+
+
+def _tell_history(source: GitSource, question: Question) -> None:
+    """Write one reply after the other, each when the one before was taken."""
+    try:
+        with _memory_told(source):
+            for past in read_history(source, question.known_revision):
+                _write(Reply(past=past), question)
+    except SourceError as error:
+        _write(_told(error), question)
+
+
+def _write(reply: Reply, question: Question) -> None:
+    """Whoever reads may take his time: only what is done here is limited."""
+    signal.alarm(0)
+    encoded = msgspec.msgpack.encode(reply)
+    sys.stdout.buffer.write(len(encoded).to_bytes(LENGTH_BYTES))
+    sys.stdout.buffer.write(encoded)
+    sys.stdout.buffer.flush()
+    _limit_time(question)
+
+
+@contextmanager
+def _memory_told(source: GitSource) -> Iterator[None]:
+    """Say in words of the source that no memory was left."""
+    try:
+        yield
     except (MemoryError, ValueError) as error:
         if not isinstance(error, MemoryError) and "allocate memory" not in str(error):
             raise
-        return _told(out_of_memory(question.settings))
+        raise out_of_memory(source.settings) from error
 
 
 def _told(error: SourceError) -> Reply:
@@ -58,11 +91,15 @@ def _limit(question: Question) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     pygit2.settings.server_connect_timeout = _CONNECT_SECONDS * 1000
     pygit2.settings.server_timeout = round(question.stall_seconds * 1000)
-    signal.alarm(math.ceil(question.settings.timeout_seconds) + _SPARE_SECONDS)
+    _limit_time(question)
     most = (_BASE_MIB + question.settings.max_repository_mib) * _MIB
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     with suppress(ValueError, OSError):  # not every system knows this limit, or allows it
         resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+
+
+def _limit_time(question: Question) -> None:
+    signal.alarm(math.ceil(question.settings.timeout_seconds) + _SPARE_SECONDS)
 
 
 if __name__ == "__main__":

@@ -196,8 +196,8 @@ class SqliteStorage:
 
     async def document_hashes(self) -> AsyncIterator[Sequence[DocumentHash]]:
         sql = (
-            "SELECT hash FROM documents WHERE hash > ? AND hash NOT IN (SELECT hash FROM redactions)"
-            f" ORDER BY hash LIMIT {_BATCH}"
+            "SELECT hash FROM documents WHERE hash > ?"
+            f" AND hash NOT IN (SELECT hash FROM redactions) ORDER BY hash LIMIT {_BATCH}"
         )
         after = ""
         while rows := await self._database.fetch(sql, after):

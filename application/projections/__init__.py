@@ -5,11 +5,19 @@ from application.projections.catalogs import CatalogsProjection
 from application.projections.definitions import DefinitionsProjection
 from application.projections.pins import PinsProjection
 from application.projections.projection import Projection
+from application.projections.redactions import RedactionsProjection
 from application.projections.sync_runs import SyncRunsProjection
 
 CATALOGS = CatalogsProjection()
 DEFINITIONS = DefinitionsProjection()
 SYNC_RUNS = SyncRunsProjection()
 PINS = PinsProjection()
+REDACTIONS = RedactionsProjection()
 
-PROJECTIONS: tuple[Projection[object], ...] = (CATALOGS, DEFINITIONS, SYNC_RUNS, PINS)  # type: ignore[assignment]  # each knows its own state
+PROJECTIONS: tuple[Projection[object], ...] = (  # type: ignore[assignment]  # each knows its own state
+    CATALOGS,
+    DEFINITIONS,
+    SYNC_RUNS,
+    PINS,
+    REDACTIONS,
+)

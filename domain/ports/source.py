@@ -47,6 +47,43 @@ class SourcePort(Protocol):
         ...
 
 
+@attrs.frozen(kw_only=True)
+class PastRevision:
+    """One earlier state of a source, and all that it offered then.
+
+    Without a payload the source had nothing then that can be read: `problem` says why. `number`
+    is the place of the revision among the `total` of the history that is told, counted from 1.
+    """
+
+    revision: str
+    payload: bytes | None
+    problem: str | None
+    effective_at: datetime
+    number: int
+    total: int
+
+
+@runtime_checkable
+class HistoryPort(Protocol):
+    """What a source can do besides that knows its own past."""
+
+    @property
+    def keeps_history(self) -> bool:
+        """Whether it is configured to tell it."""
+        ...
+
+    def history(self, after: str | None) -> AsyncGenerator[PastRevision, None]:
+        """Its revisions, the oldest first and the present one last, one at a time.
+
+        They begin behind *after*, where that is given.
+
+        Raises:
+            HistoryRewrittenError: *after* is none of them.
+            SourceError: what happened, and what to do about it.
+        """
+        ...
+
+
 @runtime_checkable
 class WatchPort(Protocol):
     """What a source can do besides that tells of its changes by itself."""

@@ -2,7 +2,8 @@
 
 import json
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,9 @@ from entrypoints.commands.output import write_table
 if TYPE_CHECKING:
     from application.event_log import EventLog, LoggedEvent
     from domain.ports.storage import EventStorePort
+    from entrypoints.container import Container
+
+_FOLLOW_SECONDS = 0.25
 
 
 @click.command()
@@ -27,16 +31,25 @@ if TYPE_CHECKING:
     metavar="N",
     help="At most N events: the first ones beyond --after, without it the last ones.",
 )
+@click.option(
+    "--follow",
+    is_flag=True,
+    help="Go on with what comes, until interrupted: from --after on, or after the last N events.",
+)
 @common_options
 def log(**options: Any) -> None:
     """Show what happened, in the order of the log. With --json: one event per line."""
     as_json = options.pop("as_json")
+    if options.pop("follow"):
+        with suppress(click.Abort):  # the way to end it
+            run(_follow, write=_write_json if as_json else _write_line, **options)
+        return
     events = run(_log, **options)
-    if as_json:
-        for event in events:
-            click.echo(json.dumps(_as_json(event), ensure_ascii=False))
-    else:
+    if not as_json:
         write_table(("#Position", "Recorded at", "Stream", "What"), [_row(e) for e in events])
+        return
+    for event in events:
+        _write_json(event)
 
 
 async def _log(
@@ -46,6 +59,40 @@ async def _log(
     config_file: Path | None,
     data_dir: Path | None,
 ) -> "list[LoggedEvent]":
+    async with _opened(source, config_file, data_dir) as container:
+        head = await container.log().end()
+        return await _shown(container.log(), source, after, limit, head)
+
+
+async def _follow(
+    source: str | None,
+    after: int | None,
+    limit: int,
+    config_file: Path | None,
+    data_dir: Path | None,
+    write: "Callable[[LoggedEvent], None]",
+) -> None:
+    import anyio
+
+    async with _opened(source, config_file, data_dir) as container:
+        log, shown = container.log(), after
+        if shown is None:
+            shown = await log.end()
+            for event in await _shown(log, source, None, limit, shown):
+                write(event)
+        while True:
+            head = await log.end()
+            if head > shown:
+                async for event in _events(log, source, shown, head):
+                    write(event)
+                shown = head
+            await anyio.sleep(_FOLLOW_SECONDS)
+
+
+@asynccontextmanager
+async def _opened(
+    source: str | None, config_file: Path | None, data_dir: Path | None
+) -> "AsyncIterator[Container]":
     from entrypoints.container import opened
     from entrypoints.settings import read_settings
 
@@ -53,15 +100,21 @@ async def _log(
     async with opened(settings.config, settings.data_dir, must_exist=True) as container:
         if source is not None:
             await _refuse_unknown(source, container.storage())
-        head = (await container.storage().head()).position
-        start = after if after is not None else (0 if source else max(0, head - limit))
-        events = _events(container.log(), source, start)
-        if after is None:
-            last: deque[LoggedEvent] = deque(maxlen=limit)
-            async for event in events:
-                last.append(event)
-            return list(last)
-        return [event async for event in _first(events, limit)]
+        yield container
+
+
+async def _shown(
+    log: "EventLog", source: str | None, after: int | None, limit: int, head: int
+) -> "list[LoggedEvent]":
+    """The first events beyond a position, or the last ones."""
+    start = after if after is not None else (0 if source else max(0, head - limit))
+    events = _events(log, source, start, head)
+    if after is None:
+        last: deque[LoggedEvent] = deque(maxlen=limit)
+        async for event in events:
+            last.append(event)
+        return list(last)
+    return [event async for event in _first(events, limit)]
 
 
 async def _refuse_unknown(source: str, store: "EventStorePort") -> None:
@@ -76,10 +129,12 @@ async def _refuse_unknown(source: str, store: "EventStorePort") -> None:
         )
 
 
-async def _events(log: "EventLog", source: str | None, after: int) -> "AsyncIterator[LoggedEvent]":
+async def _events(
+    log: "EventLog", source: str | None, after: int, upto: int
+) -> "AsyncIterator[LoggedEvent]":
     from application.event_log import source_of
 
-    async for batch in log.read(after=after):
+    async for batch in log.read(after=after, upto=upto):
         for event in batch:
             if source in (None, source_of(event.stream)):
                 yield event
@@ -92,6 +147,15 @@ async def _first(events: "AsyncIterator[LoggedEvent]", limit: int) -> "AsyncIter
         count += 1
         if count == limit:
             return
+
+
+def _write_json(logged: "LoggedEvent") -> None:
+    click.echo(json.dumps(_as_json(logged), ensure_ascii=False))
+
+
+def _write_line(logged: "LoggedEvent") -> None:
+    position, recorded_at, stream, what = _row(logged)
+    click.echo(f"{position:>9}  {recorded_at}  {stream:<24}  {what}")
 
 
 def _row(logged: "LoggedEvent") -> list[object]:

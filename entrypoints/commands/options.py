@@ -9,6 +9,7 @@ import click
 
 if TYPE_CHECKING:
     from domain.asof import Asked
+    from domain.change import ChangeClass
     from entrypoints.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -48,6 +49,15 @@ registry_option = click.option(
 )
 
 
+class_option = click.option(
+    "--class",
+    "classes",
+    metavar="CLASS,...",
+    help="Only changes of these classes: execution, inputs, capability, identity, lifecycle, "
+    "documentation, popularity, or all.  [default: all but popularity]",
+)
+
+
 def common_options(command: F) -> F:
     """Give a command --config, --data-dir and --json."""
     return _config(_data_dir(_json(command)))
@@ -73,6 +83,17 @@ def asked(at: str | None, effective_at: str | None) -> "Asked":
         at=parse_as_of(at) if at else None,
         effective_at=parse_effective_at(effective_at) if effective_at else None,
     )
+
+
+def asked_classes(text: str | None) -> "frozenset[ChangeClass]":
+    """The classes of changes that --class names.
+
+    Raises:
+        InvalidInputError
+    """
+    from application.change_details import SHOWN, parse_classes
+
+    return SHOWN if text is None else parse_classes(text)
 
 
 def listening(settings: "Settings", address: str) -> "Settings":

@@ -74,7 +74,7 @@ async def _replay(
     data_dir: Path | None,
 ) -> dict[str, Any]:
     from application.moments import resolve_from_log
-    from application.replay import render_answer, render_file, replay
+    from application.replay import redacted_entries, render_answer, render_file, replay
     from domain.timestamps import to_rfc_3339
     from entrypoints.container import formats, opened
     from entrypoints.settings import read_settings
@@ -93,6 +93,7 @@ async def _replay(
             document = await render_file(registry, documents, formats()[format_name])
     _write(document, output)
     effective = moment.effective_at
+    redacted = redacted_entries(registry, documents)
     return {
         "registry": registry.definition.name,
         "position": moment.position,
@@ -100,6 +101,7 @@ async def _replay(
         **({"effective_at": to_rfc_3339(effective)} if effective else {}),
         "servers": len({served.entry.key.name for served in registry.servers}),
         "versions": len(registry.servers),
+        **({"redacted": redacted} if redacted else {}),
         "merkle_root": moment.commit.root.hex(),
     }
 

@@ -1,5 +1,7 @@
 """registry sync"""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,8 +57,16 @@ async def _sync(
         with progress("Syncing") as advance:
             for done, source in enumerate(chosen):
                 advance(done, len(chosen))
-                outcomes.append(await container.syncer().sync(source))
+                revision = partial(_advance_by_revision, advance, done, len(chosen))
+                outcomes.append(await container.syncer().sync(source, revision))
         return outcomes
+
+
+def _advance_by_revision(
+    advance: Callable[[int, int], None], done: int, sources: int, number: int, total: int
+) -> None:
+    """Show how much of its history a source has told, beside the sources that are done."""
+    advance(done * total + number, sources * total)
 
 
 def _write_outcomes(outcomes: "list[SyncOutcome]") -> None:

@@ -78,8 +78,10 @@ async def _verify(config_file: Path | None, data_dir: Path | None) -> "Verificat
 
 
 def _write(result: "Verification") -> None:
+    redacted = f", {result.redacted} of them redacted" if result.redacted else ""
     click.echo(
-        f"{result.events} events in {result.commits} commits, {result.documents} documents\n"
+        f"{result.events} events in {result.commits} commits, {result.documents} documents"
+        f"{redacted}\n"
         f"Merkle root  {result.root.hex()}"
     )
     for damage in result.damages[:_SHOWN]:

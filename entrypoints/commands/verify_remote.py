@@ -29,7 +29,7 @@ async def _verify(
     from application.remote_registry import verify_remote
     from domain.notes import parse_verifier_key
     from entrypoints.container import open_remote, verify_signature
-    from entrypoints.seen_checkpoint import read_seen, write_seen
+    from entrypoints.commands.seen_checkpoint import read_seen, write_seen
 
     seen = read_seen(since, parse_verifier_key(key) if key else None)
     async with open_remote(url) as remote:

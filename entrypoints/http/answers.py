@@ -46,11 +46,12 @@ def encode(value: Any) -> bytes:
 def entity_tag(services: Services, registry: ServedRegistry, variant: str) -> str:
     """A strong entity tag (RFC 9110 section 8.8.3), for all paths of a registry in one variant.
 
-    An answer follows from its URL, the registry version and the release that renders it. The
-    registry's mark tells one log from another that has come as far.
+    An answer follows from its URL, the registry version, the release that renders it, and what
+    was redacted. The registry's mark tells one log from another that has come as far.
     """
     version, name = services.release["version"], registry.definition.name
-    return f'"{name}-{registry.position}-{registry.mark}-{version}-{variant}"'
+    redactions = len(services.registries.live.redactions)
+    return f'"{name}-{registry.position}-{registry.mark}-{version}-{variant}-{redactions}"'
 
 
 async def answer_from(

@@ -19,7 +19,9 @@ from entrypoints.http import (
     proof,
     registries,
     sources,
+    stream,
     toolhive,
+    webhooks,
 )
 from entrypoints.http.answers import EXPOSED_HEADERS
 from entrypoints.http.endpoint import Endpoint, Handler
@@ -30,12 +32,14 @@ from entrypoints.http.services import Services
 ENDPOINTS = documented(
     (
         *history.ENDPOINTS,
+        *stream.ENDPOINTS,
         *official.ENDPOINTS,
         *deployed.ENDPOINTS,
         *toolhive.ENDPOINTS,
         *sources.ENDPOINTS,
         *registries.ENDPOINTS,
         *pins.ENDPOINTS,
+        *webhooks.ENDPOINTS,
         *log.ENDPOINTS,
         *proof.ENDPOINTS,
         *operations.ENDPOINTS,

@@ -48,9 +48,8 @@ def moment_of(registry: ServedRegistry) -> Asked:
 
 
 def _continued(asked: Asked, cursor: Asked) -> Asked:
-    """The moment of the cursor, unless another one is asked for."""
-    repeated = asked.at is None and asked.effective_at in (None, cursor.effective_at)
-    return cursor if repeated else asked
+    """What is asked for, where it does not say as the cursor says."""
+    return Asked(at=asked.at or cursor.at, effective_at=asked.effective_at or cursor.effective_at)
 
 
 def _together(asked: Asked, in_path: AsOf | None) -> Asked:

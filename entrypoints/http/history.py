@@ -1,22 +1,21 @@
 """What changed: the feed of a registry, the history of a server, and the diff of two moments."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from application.change_details import ALL_CLASSES, SHOWN, ServerChange
+from application.change_details import ALL_CLASSES, SHOWN, parse_classes
 from application.change_feed import BEGINNING, FeedPage, Mark, parse_mark
-from application.change_rendering import change_json
+from application.change_rendering import changes_json, feed_metadata, side_metadata
 from application.served import PastRegistry
 from domain.asof import EXPECTED, Asked, parse_as_of, parse_effective_at
 from domain.change import ChangeClass
-from domain.errors import InvalidCursorError, MalformedQueryError
+from domain.errors import InvalidCursorError, InvalidInputError, MalformedQueryError
 from domain.identifiers import EntryKind, EntryName
-from domain.timestamps import to_rfc_3339
-from entrypoints.http.answers import JSON, encode, passing_answer
+from entrypoints.http.answers import JSON, passing_answer
 from entrypoints.http.asked import asked_span
 from entrypoints.http.endpoint import Endpoint, Parameter, in_every_registry
 from entrypoints.http.parameters import AT, asked_limit, read_query
@@ -83,10 +82,10 @@ async def diff(services: Services, request: Request) -> Response:
     metadata = {
         "count": len(page.changes),
         "next": f"{page.next.kind}:{page.next.name}" if page.next else None,
-        "from": _side(old),
-        "to": _side(new),
+        "from": side_metadata(old),
+        "to": side_metadata(new),
     }
-    return _list_answer(page.changes, metadata, classes, with_entries=False)
+    return passing_answer(changes_json(page.changes, metadata, classes), JSON)
 
 
 async def _sides(
@@ -117,16 +116,6 @@ def _after_name(query: Mapping[str, str]) -> EntryName | None:
         message = "after: expected the `next` of the page before, unchanged"
         raise MalformedQueryError("after", text, message)
     return EntryName(EntryKind(kind), name)
-
-
-def _side(registry: PastRegistry) -> dict[str, Any]:
-    moment = registry.moment
-    return {
-        "registry": registry.definition.name,
-        "position": moment.position,
-        "recordedAt": to_rfc_3339(moment.commit.recorded_at),
-        "effectiveAt": to_rfc_3339(moment.effective_at) if moment.effective_at else None,
-    }
 
 
 async def server_history(services: Services, request: Request) -> Response:
@@ -164,38 +153,17 @@ def asked_classes(request: Request, default: frozenset[ChangeClass]) -> frozense
     text = read_query(request).get("class")
     if text is None:
         return default
-    if text == "all":
-        return ALL_CLASSES
     try:
-        return frozenset(ChangeClass(name.strip()) for name in text.split(","))
-    except ValueError as error:
-        known = ", ".join(ChangeClass)
-        message = f"class: expected some of {known}, with commas between, or all"
-        raise MalformedQueryError("class", text, message) from error
+        return parse_classes(text)
+    except InvalidInputError as error:
+        raise MalformedQueryError("class", text, f"class: {error}") from error
 
 
 def _feed_answer(
     page: FeedPage, classes: frozenset[ChangeClass], *, with_entries: bool
 ) -> Response:
-    metadata = {
-        "count": len(page.changes),
-        "next": str(page.next),
-        "isLast": page.is_last,
-        "position": page.position,
-    }
-    return _list_answer(page.changes, metadata, classes, with_entries=with_entries)
-
-
-def _list_answer(
-    changes: Sequence[ServerChange],
-    metadata: Mapping[str, Any],
-    classes: frozenset[ChangeClass],
-    *,
-    with_entries: bool,
-) -> Response:
-    render = partial(change_json, classes=classes, with_entries=with_entries)
-    listed = b",".join(render(change) for change in changes)
-    return passing_answer(b'{"changes":[%b],"metadata":%b}' % (listed, encode(metadata)), JSON)
+    body = changes_json(page.changes, feed_metadata(page), classes, with_entries=with_entries)
+    return passing_answer(body, JSON)
 
 
 _endpoint = partial(Endpoint, bases=BASES, group=GROUP)

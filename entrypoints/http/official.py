@@ -116,7 +116,7 @@ async def _page(services: Services, registry: ServedRegistry, query: ListQuery) 
 
 
 async def _rendered(services: Services, registry: ServedRegistry, page: Page) -> bytes:
-    documents = await services.documents.bodies(page.servers)
+    documents = await services.documents.bodies_or_redactions(page.servers)
     responses = [server_response(*pair) for pair in zip(page.servers, documents, strict=True)]
     if (cursor := page.next_cursor) is None:
         return server_list(responses, None)
@@ -142,7 +142,7 @@ ENDPOINTS = (
         summary="One version of a server; `latest` is the latest that is not deleted.",
         query=(INCLUDE_DELETED, *MOMENT),
         answer="ServerResponse",
-        errors=(400, 404, 422),
+        errors=(400, 404, 410, 422),
     ),
     _endpoint(
         path="/servers/{serverName}/versions",
@@ -158,7 +158,7 @@ ENDPOINTS = (
         summary="The latest version of a server, as older clients ask for it.",
         query=(INCLUDE_DELETED, *MOMENT),
         answer="ServerResponse",
-        errors=(400, 404, 422),
+        errors=(400, 404, 410, 422),
     ),
     _endpoint(
         method="POST",

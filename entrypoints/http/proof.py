@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from application.queries import LATEST, server_version
+from application.rendering import redaction_members
 from application.served import ServedRegistry
 from application.transparency import Transparency
 from domain.checkpoints import Checkpoint
@@ -15,6 +16,7 @@ from domain.errors import MalformedQueryError
 from domain.identifiers import EntryKind, EntryName
 from domain.log import leaf_data
 from domain.notes import to_base64
+from domain.redaction import Redaction
 from entrypoints.http.answers import answer_from
 from entrypoints.http.asked import asked_registry
 from entrypoints.http.endpoint import Endpoint, Parameter, in_every_registry
@@ -60,7 +62,8 @@ async def _checkpoint(transparency: Transparency, registry: ServedRegistry) -> C
 
 async def _rendered(services: Services, served: RegistryEntry, checkpoint: Checkpoint) -> bytes:
     position = served.entry.document_position
-    (document,) = await services.documents.bodies([served])
+    (found,) = await services.documents.bodies_or_redactions([served])
+    document = b"null" if isinstance(found, Redaction) else found
     event = await services.transparency.event(position)
     path = await services.transparency.inclusion(position, checkpoint.size)
     event_members = b'{"type":"%b","schemaVersion":%d,"data":%b}' % (
@@ -70,6 +73,7 @@ async def _rendered(services: Services, served: RegistryEntry, checkpoint: Check
     )
     others = {
         "documentHash": served.entry.document_hash,
+        **({"redaction": redaction_members(found)} if isinstance(found, Redaction) else {}),
         "position": position,
         "proof": [to_base64(node) for node in path],
         "checkpoint": str(services.transparency.signed(checkpoint)),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from application.rendering import REDACTED_META
 from domain.change import ChangeClass
 from domain.comparison import Outcome
 from domain.entry import OFFICIAL_META, Status
@@ -140,10 +141,14 @@ SCHEMAS: Mapping[str, Schema] = {
         },
         {"statusMessage": _TEXT},
     ),
+    "Redaction": _object({"reason": _TEXT, "by": _TEXT, "at": _TIME, "documentHash": _TEXT}),
     "ServerResponse": _object(
         {
             "server": reference("schemas", "ServerJson"),
-            "_meta": _object({OFFICIAL_META: reference("schemas", "Official")}),
+            "_meta": _object(
+                {OFFICIAL_META: reference("schemas", "Official")},
+                {REDACTED_META: reference("schemas", "Redaction")},
+            ),
         }
     ),
     "ServerList": _object(
@@ -293,17 +298,42 @@ SCHEMAS: Mapping[str, Schema] = {
             }
         }
     ),
+    "WebhookList": _object(
+        {
+            "webhooks": {
+                "type": "array",
+                "items": _object(
+                    {
+                        "name": _TEXT,
+                        "receiver": _TEXT,
+                        "classes": _CLASSES,
+                        "entries": _BOOLEAN,
+                        "registries": {
+                            "type": "array",
+                            "items": _object(
+                                {"name": _TEXT, "deliveredUpTo": {"type": ["string", "null"]}}
+                            ),
+                        },
+                        "phase": {"enum": ["Active", "Failing", "Gone"]},
+                        "attemptCount": _COUNT,
+                    },
+                    {"lastDelivery": _TIME, "lastError": _TEXT, "nextAttempt": _TIME},
+                ),
+            }
+        }
+    ),
     "Cosigned": _object({"checkpoint": _TEXT, "witnesses": _STRINGS}),
     "Proof": _object(
         {
-            "document": reference("schemas", "ServerJson"),
+            "document": {"anyOf": [reference("schemas", "ServerJson"), {"type": "null"}]},
             "documentHash": _TEXT,
             "event": _object({"type": _TEXT, "schemaVersion": _COUNT, "data": _ANY_OBJECT}),
             "leaf": _ANY_OBJECT,
             "position": _COUNT,
             "proof": _STRINGS,
             "checkpoint": _TEXT,
-        }
+        },
+        {"redaction": reference("schemas", "Redaction")},
     ),
     "Health": _constant(status="healthy"),
     "Readiness": _constant(status="ready"),

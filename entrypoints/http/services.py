@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+import anyio
 import attrs
 
 from application.change_feed import ChangeFeed
@@ -13,6 +14,7 @@ from application.registry_diff import RegistryDiff
 from application.source_overview import SourceOverview
 from application.sync import SyncOutcome
 from application.transparency import Transparency
+from application.webhooks import WebhookOverview
 from domain.ports.deployed import DeployedPort
 from entrypoints.http.kept_answers import KeptAnswers
 
@@ -24,8 +26,10 @@ class Services:
     """`to_toolhive` makes section, key and entry of a server.json. `readiness` tells why
     requests should go elsewhere, None when they should not. `overviews` tells of every source,
     `configuration` of the file they come from. `sync_now` waits for a sync of the source of a
-    name, which begins after the call, and raises SourceNotFoundError. `release` has `version`,
-    `commit`, `build_date`, `python_version` and `platform`.
+    name, which begins after the call, and raises SourceNotFoundError. `webhooks` tells of every
+    webhook. `release` has `version`, `commit`, `build_date`, `python_version` and `platform`.
+    `stopping` is set when answers that have no end shall end; such an answer gives a sign of
+    life after `keep_alive_seconds`.
     """
 
     registries: Registries
@@ -39,5 +43,8 @@ class Services:
     overviews: Callable[[], Awaitable[Sequence[SourceOverview]]]
     configuration: Callable[[], ConfigurationReport]
     sync_now: Callable[[str], Awaitable[SyncOutcome]]
+    webhooks: Callable[[], Awaitable[Sequence[WebhookOverview]]]
     release: Mapping[str, str]
     kept: KeptAnswers = attrs.field(factory=KeptAnswers)
+    stopping: anyio.Event = attrs.field(factory=anyio.Event)
+    keep_alive_seconds: float = 15.0

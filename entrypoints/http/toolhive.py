@@ -11,11 +11,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from application.queries import LATEST, live_servers, server_version
+from application.rendering import redacted_document
 from application.served import ServedRegistry
 from domain.composition import RegistryEntry
 from domain.entry import TOOLHIVE_META
 from domain.errors import ServerNotFoundError
 from domain.identifiers import EntryKind, EntryName
+from domain.redaction import Redaction
 from domain.timestamps import to_rfc_3339
 from entrypoints.http.answers import answer_from, encode
 from entrypoints.http.asked import asked_registry
@@ -74,13 +76,23 @@ def _variant(*, upstream: bool) -> str:
 
 
 async def _upstream_list(services: Services, registry: ServedRegistry) -> bytes:
-    documents = await services.documents.bodies(await _latest(registry))
+    documents = await _documents(services, registry)
     return b'{"servers":[%b],"total":%d}' % (b",".join(documents), len(documents))
 
 
 async def _toolhive_list(services: Services, registry: ServedRegistry) -> bytes:
-    documents = await services.documents.bodies(await _latest(registry))
+    documents = await _documents(services, registry)
     return await anyio.to_thread.run_sync(_summaries, services.to_toolhive, documents)
+
+
+async def _documents(services: Services, registry: ServedRegistry) -> Sequence[bytes]:
+    """Those of all servers to show, with something short in the place of what was redacted."""
+    latest = await _latest(registry)
+    found = await services.documents.bodies_or_redactions(latest)
+    return [
+        redacted_document(served, body) if isinstance(body, Redaction) else body
+        for served, body in zip(latest, found, strict=True)
+    ]
 
 
 async def _latest(registry: ServedRegistry) -> Sequence[RegistryEntry]:
@@ -191,7 +203,7 @@ ENDPOINTS = (
         summary="One server, by its short key or its full name.",
         query=(FORMAT, *MOMENT),
         answer="ToolhiveServer",
-        errors=(400, 404),
+        errors=(400, 404, 410),
     ),
     _endpoint(
         method="POST",

@@ -38,6 +38,9 @@ def client(bench, data_dir):
         overviews=_nothing,
         configuration=_nothing,
         sync_now=_nothing,
+        feed=_nothing,
+        diff=_nothing,
+        webhooks=_nothing,
         release=current_release(),
     )
     transport = httpx.ASGITransport(app=create_app(services))

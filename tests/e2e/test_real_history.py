@@ -2,98 +2,39 @@
 
 import json
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import anyio
-import attrs
 import httpx
 import pytest
 
 from adapters.sources.formats.toolhive_conversion import SECTIONS, to_server_json
 from adapters.status.memory import MemoryStatus
 from adapters.storage.sqlite import SqliteStorage
-from application.registry_version import RegistryVersion
 from application.moments import resolve_from_log
+from application.registry_version import RegistryVersion
 from application.replay import render_answer, render_file, replay
 from domain.asof import Asked, AtPosition, AtRecorded
-from entrypoints.asgi import make_app
-from entrypoints.config import load
-from entrypoints.container import Container, formats, opened, synced_sources
-from entrypoints.reload import LiveConfiguration
-from entrypoints.running import Readiness, Running, prepare
+from entrypoints.container import Container, formats, opened
+from entrypoints.running import prepare
 from entrypoints.settings import Settings
+from tests.harness.asking_past import servers_in
 from tests.harness.clock import MICROSECOND, SteppingClock
 from tests.harness.command_line import registry
-from tests.harness.real_history import REGISTRY_PATH, RealHistory
+from tests.harness.real_history import RealHistory
+from tests.harness.recorded_history import (
+    Moment,
+    Recorded,
+    client_of,
+    cloned,
+    record,
+    spread,
+)
 
-BUNDLE = Path("data", "toolhive-registry-history.bundle")
 SAMPLED = 30
-CONFIGURATION = """
-sources:
-  - name: history
-    format: toolhive
-    maxRemoval: 1
-    git: {{repository: {repository}, branch: main, path: {path}}}
-"""
-
-
-@attrs.frozen
-class Moment:
-    """When a revision had been recorded."""
-
-    revision: str
-    recorded_at: datetime
-    position: int
-
-
-@attrs.frozen(kw_only=True)
-class Recorded:
-    """A log that some revisions were synced into, one after the other."""
-
-    history: RealHistory
-    settings: Settings
-    moments: Sequence[Moment]
-
-    @asynccontextmanager
-    async def reopened(self) -> AsyncIterator[Container]:
-        """Everything over the log, as a process that starts later has it."""
-        async with opened(
-            self.settings.config, self.settings.data_dir, must_exist=True
-        ) as reopened:
-            await prepare(reopened, self.settings)
-            yield reopened
-
-
-def spread(revisions: Sequence[str], count: int) -> Sequence[str]:
-    """That many of *revisions* at even distances, the first and the last among them."""
-    last = len(revisions) - 1
-    return [revisions[round(last * number / (count - 1))] for number in range(count)]
-
-
-def cloned(shared: Path, directory: Path) -> tuple[RealHistory, Settings]:
-    """The history, and a configuration whose only source it is."""
-    history = RealHistory(shared / BUNDLE, directory)
-    file = directory / "annals.yaml"
-    file.write_text(CONFIGURATION.format(repository=history.repository, path=REGISTRY_PATH))
-    return history, Settings(config=load(file), config_file=file, data_dir=directory / "data")
-
-
-async def record(
-    container: Container, history: RealHistory, settings: Settings, revision: str
-) -> Moment:
-    """Move the branch, sync, and remember when that was recorded."""
-    (source,) = synced_sources(settings.config, settings.data_dir)
-    history.move_to(revision)
-    outcome = await container.syncer().sync(source)
-    assert outcome.completed, outcome.failed
-    assert not outcome.completed.rejected
-    head = await container.storage().head()
-    assert head.recorded_at
-    return Moment(revision, head.recorded_at, head.position)
 
 
 @pytest.fixture(
@@ -177,18 +118,6 @@ async def test_positions_within_a_sync_are_of_the_time_before_it(recorded: Recor
             assert commit.recorded_at == before.recorded_at
 
 
-@asynccontextmanager
-async def client_of(recorded: Recorded) -> AsyncIterator[tuple[Container, httpx.AsyncClient]]:
-    """The API over the log."""
-    async with recorded.reopened() as container:
-        readiness = Readiness(container.projector(), container.scheduler())
-        configuration = LiveConfiguration(container, recorded.settings)
-        app = make_app(Running(container, readiness, configuration))
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://annals.test") as client:
-            yield container, client
-
-
 async def pages(client: httpx.AsyncClient, limit: int) -> AsyncIterator[bytes]:
     """The bodies of a whole walk over the list of servers."""
     parameters: dict[str, str | int] = {"limit": limit}
@@ -200,12 +129,6 @@ async def pages(client: httpx.AsyncClient, limit: int) -> AsyncIterator[bytes]:
         if cursor is None:
             return
         parameters["cursor"] = cursor
-
-
-def servers_in(body: bytes) -> bytes:
-    """What stands between the brackets of `servers`."""
-    servers, _, _ = body.rpartition(b'],"metadata":')
-    return servers.removeprefix(b'{"servers":[')
 
 
 @pytest.mark.parametrize("limit", [7, 30, 100])

@@ -8,7 +8,6 @@ import attrs
 import httpx
 
 
-
 @attrs.frozen(kw_only=True)
 class Way:
     """A way to ask for a moment: the base of the official API, and what stands in the query."""
@@ -45,5 +44,3 @@ def servers_in(body: bytes) -> bytes:
     """What stands between the brackets of `servers` of an answer."""
     servers, _, _ = body.rpartition(b'],"metadata":')
     return servers.removeprefix(b'{"servers":[')
-
-

@@ -65,7 +65,11 @@ def effective_answer(
     catalogs, left = {}, {}
     for source in sources:
         catalogs[source], left[source] = _effective_catalog(
-            [e for e in events if e.stream == f"catalog-{source}" and e.effective_at <= effective_at]
+            [
+                e
+                for e in events
+                if e.stream == f"catalog-{source}" and e.effective_at <= effective_at
+            ]
         )
     return _answer(_composed(sources, catalogs, left), documents, **filters)
 

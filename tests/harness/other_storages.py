@@ -1,6 +1,6 @@
 """Storages that behave as any may: small batches, an early death, a log that was copied."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -80,6 +80,9 @@ class CopiedLog:
 
     async def document_hashes(self) -> AsyncIterator[Sequence[DocumentHash]]:
         yield list(self.bodies)
+
+    async def erased_hashes(self) -> Collection[DocumentHash]:
+        return ()
 
     async def self_check(self) -> Sequence[Damage]:
         return []

@@ -28,6 +28,7 @@ from application.source_overview import SourceOverview, overviews
 from application.status_report import StatusReport
 from application.sync import SyncedSource, Syncer, SyncOutcome
 from application.transparency import Transparency
+from application.webhooks import WebhookOverview
 from domain.checkpoints import witness_key
 from domain.composition import RegistryEntry
 from domain.definitions import Desired
@@ -38,6 +39,7 @@ from domain.filters import Filter
 from domain.guards import Guards
 from domain.identifiers import RegistryName, SourceName
 from domain.ports.source import Fetched, SourcePort
+from domain.ports.storage import StoragePort
 from entrypoints.http.app import create_app
 from entrypoints.http.services import Services
 from tests.harness.clock import SteppingClock
@@ -71,11 +73,13 @@ class RegistryWorld:
     The log is signed by `signer`, and `witness` may cosign it.
     """
 
-    def __init__(self) -> None:
-        clock = SteppingClock(step=timedelta(minutes=1))
+    def __init__(
+        self, storage: StoragePort | None = None, clock: SteppingClock | None = None
+    ) -> None:
+        self.clock = clock = clock or SteppingClock(step=timedelta(minutes=1))
         self.readiness: str | None = None
         self.guards = Guards(allow_empty=True, max_removal=1.0)
-        self.storage = MemoryStorage(clock)
+        self.storage: StoragePort = storage or MemoryStorage(clock)
         self.log = EventLog(self.storage)
         self.projector = Projector(self.storage, self.log)
         self.registries = Registries(self.projector, self.storage, clock)
@@ -101,6 +105,7 @@ class RegistryWorld:
             overviews=self.overviews,
             configuration=lambda: self.configuration,
             sync_now=self.sync_now,
+            webhooks=self.webhook_overviews,
             release=RELEASE,
         )
         self.client = client_of(self.services)
@@ -158,6 +163,10 @@ class RegistryWorld:
         """Everything there is to say about each source."""
         return overviews(self.projector.live, await self._status.load())
 
+    async def webhook_overviews(self) -> Sequence[WebhookOverview]:
+        """Everything there is to say about each webhook: nothing, as there are none."""
+        return ()
+
     async def registry(self, name: str | None = None) -> RegistryVersion:
         """A registry as it is now."""
         return await self.registries.current(name)
@@ -177,9 +186,11 @@ def client_of(services: Services) -> httpx.AsyncClient:
 @asynccontextmanager
 async def registry_world(
     registries: Mapping[str, Sequence[str]] = DEFAULT,
+    storage: StoragePort | None = None,
+    clock: SteppingClock | None = None,
 ) -> AsyncIterator[RegistryWorld]:
-    """A world with these registries and nothing in them."""
-    world = RegistryWorld()
+    """A world with these registries and nothing in them, over an empty storage."""
+    world = RegistryWorld(storage, clock)
     await world.projector.load()
     await world.configure(registries)
     async with world.client:

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
+from typing import Any
 
 from adapters.storage.sqlite import SqliteStorage
 from domain.log import StoredCommit, StoredEvent
@@ -40,3 +41,39 @@ def tamper(path: Path, script: str) -> None:
         for change in ("update", "delete"):
             run_script(path, f"DROP TRIGGER {table}_no_{change}")
     run_script(path, script)
+
+
+def as_schema_1(path: Path) -> Path:
+    """A copy of a log as an early release wrote it: the file beside *path*.
+
+    Of its views, that release had other rows, without a past.
+    """
+    early = path.with_name(f"early-{path.name}")
+    run_script(early, _SCHEMA_1.read_text(encoding="utf-8"))
+    run_script(early, f"ATTACH '{path}' AS log; {_COPIED}")
+    return early
+
+
+_SCHEMA_1 = Path(__file__).with_name("schema_1.sql")
+_COPIED = """
+    PRAGMA application_id = 0x416E6E6C;
+    PRAGMA user_version = 1;
+    PRAGMA journal_mode = WAL;
+    INSERT INTO commits SELECT * FROM log.commits ORDER BY commit_number;
+    INSERT INTO events SELECT * FROM log.events ORDER BY position;
+    INSERT INTO documents SELECT * FROM log.documents ORDER BY rowid;
+    INSERT INTO frontier SELECT * FROM log.frontier;
+    INSERT INTO checkpoints SELECT projection, version, position FROM log.checkpoints;
+    INSERT INTO view_rows SELECT projection, version, key, CAST('of then' AS BLOB)
+        FROM log.view_rows;
+"""
+
+
+def log_tables(path: Path) -> dict[str, list[Any]]:
+    """Every row of the tables that are the log, and of the counters that guard it."""
+    tables = ("commits", "events", "documents", "frontier", "sqlite_sequence")
+    with closing(sqlite3.connect(path)) as connection:
+        return {
+            table: connection.execute(f"SELECT rowid, * FROM {table} ORDER BY rowid").fetchall()
+            for table in tables
+        }

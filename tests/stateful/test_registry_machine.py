@@ -35,6 +35,7 @@ from tests.harness.checkers import (
     check_gapless,
     check_guarded,
     check_ordered,
+    check_past_views,
     check_rebuildable,
     check_repeatable,
     check_resumable,
@@ -403,6 +404,7 @@ class RegistryMachine(RuleBasedStateMachine):
         storage = self.world.storage
         await check_atomic(storage)
         await check_as_of(storage)
+        await check_past_views(storage)
         await check_guarded(storage)
         for name in ("default", "other"):
             remembered = {at: seen[name] for at, seen in self.remembered.items() if name in seen}

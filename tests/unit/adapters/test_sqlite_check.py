@@ -101,7 +101,7 @@ async def test_a_log_that_was_cut_and_patched_up_stays_known(
 
 def overwrite_pages(path: Path) -> None:
     pages = bytearray(path.read_bytes())
-    for page in range(4096 * 10, len(pages), 4096):
+    for page in range(4096 * 20, len(pages), 4096):
         pages[page : page + 8] = b"\xff" * 8
     path.write_bytes(pages)
 

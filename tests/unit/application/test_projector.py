@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+import attrs
 import pytest
 
 from adapters.storage.memory import MemoryStorage
@@ -14,9 +15,9 @@ from domain.entry import Lifecycle
 from domain.errors import CorruptLogError, UnknownEventTypeError
 from domain.events import DelistReason, EntryDelisted, EntryListed, SyncFailed, SyncStage
 from domain.identifiers import CommitId, DocumentHash, EntryKey, EntryKind
-from domain.log import AnyVersion, NewCommit, NewEvent, StreamWrite
+from domain.log import AnyVersion, Head, NewCommit, NewEvent, StreamWrite
 from domain.ports.storage import StoragePort, View, ViewChange
-from tests.harness.checkers import check_rebuildable, view_rows
+from tests.harness.checkers import check_past_views, check_rebuildable, view_rows
 from tests.harness.clock import SteppingClock
 from tests.harness.new_commits import collect
 from tests.harness.other_storages import SmallBatches
@@ -163,6 +164,58 @@ async def test_views_that_move_while_they_are_read_are_read_again() -> None:
     await late.load()
     assert late.live == await first.projector.catch_up()
     assert counting.events_read == 0
+
+
+class Outrun:
+    """A storage whose views another process moves on just before this one would."""
+
+    def __init__(self, storage: StoragePort, other: Projector) -> None:
+        self.storage = storage
+        self.others = [other.load]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.storage, name)
+
+    async def advance(self, view: View, changes: Sequence[ViewChange], **bounds: Any) -> bool:
+        while self.others:
+            await self.others.pop()()
+        return await self.storage.advance(view, changes, **bounds)
+
+
+class NotUpToDate:
+    """A storage as a process saw it before the last commits."""
+
+    def __init__(self, storage: StoragePort, seen: Head) -> None:
+        self.storage = storage
+        self.seen = seen
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.storage, name)
+
+    async def head(self) -> Head:
+        return self.seen
+
+
+async def test_a_view_that_another_process_left_on_its_way_is_brought_on() -> None:
+    """Who was outrun, and then left alone, goes on from where the other one stopped."""
+    first = await loaded_world()
+    heads = []
+    for name in ("one", "two", "three"):
+        listed = attrs.evolve(LISTED, key=attrs.evolve(LISTED.key, version=name))
+        write = Write(catalog_stream(MAIN), AnyVersion(), [listed])
+        await first.log.append(CommitId(name), [write])
+        heads.append(await first.storage.head())
+    other = NotUpToDate(first.storage, heads[0])
+    outrun = Outrun(first.storage, Projector(other, EventLog(other)))
+    late = Projector(outrun, EventLog(outrun))
+    await late.load()
+    assert not outrun.others
+    assert await first.storage.checkpoint(CATALOGS.view) == heads[-1].position
+    assert late.live == await first.projector.catch_up()
+    rows = await view_rows(first.storage)
+    await check_past_views(first.storage)
+    await late.rebuild()
+    assert await view_rows(first.storage) == rows
 
 
 async def test_a_rebuild_gives_what_was_there() -> None:

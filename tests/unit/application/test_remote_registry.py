@@ -7,6 +7,7 @@ import attrs
 import pytest
 
 from adapters.signing.ed25519 import Ed25519Signer, verify
+from application.cursor import Cursor, ListFilters, encode_cursor
 from application.remote_registry import Seen, verify_remote
 from domain.checkpoints import cosign
 from domain.errors import RemoteLogError, UntrustedLogError
@@ -228,6 +229,21 @@ async def test_what_is_no_proof_is_refused(world: RegistryWorld, change):
 async def test_what_is_no_list_is_refused(world: RegistryWorld, page):
     """Whatever its shape."""
     await refused(world, alter=lambda target, body: page if "/servers" in target else body)
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+async def test_a_list_without_an_end_is_refused(world: RegistryWorld, keeps):
+    """There cannot be more versions than events, nor pages of nothing."""
+    from_the_start = encode_cursor(Cursor(("", ""), ListFilters(include_deleted=True)))
+
+    def alter(target: str, body: bytes) -> bytes:
+        if "/servers" not in target:
+            return body
+        servers = json.loads(body)["servers"] * keeps
+        page = {"servers": servers, "metadata": {"nextCursor": from_the_start}}
+        return json.dumps(page).encode()
+
+    assert "more versions than its log has events" in await refused(world, alter=alter)
 
 
 async def test_a_proof_in_an_older_tree_is_refused(world: RegistryWorld):

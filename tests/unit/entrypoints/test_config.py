@@ -21,15 +21,18 @@ from adapters.sources.git import GitSettings
 from domain.errors import ConfigError
 from domain.filters import Filter, NamePattern
 from domain.identifiers import RegistryName, SourceName
+from domain.notes import parse_verifier_key
 from entrypoints.config import (
     Config,
     KubernetesConfig,
+    LogConfig,
     RegistryConfig,
     ServerConfig,
     SourceConfig,
     StatusConfig,
     StorageConfig,
     SyncPolicy,
+    WitnessConfig,
     example_config,
     known_keys,
     load,
@@ -178,6 +181,51 @@ def test_full_form_defaults(tmp_path: Path) -> None:
         server=ServerConfig(address=":8080", drain_seconds=1.0, grace_seconds=25.0),
         kubernetes=KubernetesConfig(kubeconfig=None, context=None),
     )
+
+
+PETER = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
+WITNESS = "witness.example.com/w1+bdc9f044+BG3JfxXX1hoJ15iJJzbMEziWBcyENhgLDBoXG3f78kdK"
+
+
+def test_the_log_is_configured(tmp_path: Path) -> None:
+    """Its name, its key, and the witnesses, each with or without an address."""
+    text = f"""
+        source: {{file: {{path: /r.json}}, type: file}}
+        log:
+          origin: example.com/log
+          keyFile: log.key
+          witnesses:
+            - {{key: {WITNESS}, url: "https://witness.example.com"}}
+            - {{key: {WITNESS}}}
+        """
+    key = parse_verifier_key(WITNESS)
+    assert read(tmp_path, text).log == LogConfig(
+        origin="example.com/log",
+        key_file=f"{tmp_path}/log.key",
+        witnesses=(
+            WitnessConfig(key=key, url="https://witness.example.com"),
+            WitnessConfig(key=key, url=None),
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("log", "expected"),
+    [
+        ("{origin: a log}", "log.origin: expected a name without spaces"),
+        ("{witnesses: [{key: hello}]}", "log.witnesses[0].key: not a key: expected NAME+ID+BASE64"),
+        (
+            f"{{witnesses: [{{key: {PETER}}}]}}",
+            "log.witnesses[0].key: expected the key of a witness, of algorithm 4",
+        ),
+        (f"{{witnesses: [{{key: {WITNESS}, url: witness}}]}}", "expected a URL that begins with"),
+        (f"{{witnesses: [{{key: {WITNESS}, url: 'http://'}}]}}", "expected a URL that begins with"),
+    ],
+)
+def test_a_log_that_is_configured_wrongly(tmp_path: Path, log: str, expected: str) -> None:
+    """The problem says what was expected."""
+    (found,) = problems(tmp_path, f"source: {{file: {{path: /r}}, type: file}}\nlog: {log}\n")
+    assert expected in str(found)
 
 
 def test_anchors_share_settings(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from domain.errors import StorageUnavailableError
 from entrypoints.config import Config, ServerConfig, StorageConfig, load
-from entrypoints.container import Container, opened, synced_sources
+from entrypoints.container import Container, configured_webhooks, opened, synced_sources
 from entrypoints.reload import LOOK_SECONDS, LiveConfiguration, restart_keys
 from entrypoints.running import prepare
 from entrypoints.settings import Settings
@@ -79,6 +79,8 @@ async def at_work(directory: Path, written: str | None = BOTH) -> AsyncIterator[
         async with anyio.create_task_group() as tasks:
             sources = synced_sources(settings.config, settings.data_dir)
             await tasks.start(container.scheduler().run, sources)
+            webhooks = configured_webhooks(settings.config, container.clock())
+            await tasks.start(container.webhooks().run, webhooks)
             await tasks.start(configuration.follow)
             if written:
                 await until(lambda: sleeps)

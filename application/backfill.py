@@ -1,0 +1,194 @@
+"""What a source offered before its first sync, as its own history tells it."""
+
+import uuid
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+import anyio.to_thread
+import attrs
+
+from application.event_log import HISTORY, EventLog, Write, catalog_stream, history_stream
+from application.findings import Findings
+from application.projector import Projector
+from application.reading import FailedError, Reader, received
+from domain.catalog import Catalog, evolve
+from domain.errors import HistoryRewrittenError
+from domain.events import CatalogEvent, Event, HistoryCompleted, RevisionRecorded
+from domain.identifiers import CommitId, SourceName
+from domain.log import Exactly
+from domain.ports.source import HistoryPort, PastRevision
+from domain.ports.storage import EventStorePort
+
+if TYPE_CHECKING:
+    from application.sync import SyncedSource
+
+Progress = Callable[[int, int], None]
+"""Told the number of the revision that was recorded, and how many there are."""
+
+TOO_LATE = (
+    "`history` is read at the first sync of a source only, and this one has been synced: to have"
+    " its history, give the source another name"
+)
+
+
+@attrs.frozen(kw_only=True)
+class _Recorded:
+    """How much of a history the log has: the last revision, and how many changes it all came to.
+
+    `rules` are the hashes of the filter and the settings that it was read with, `stream_version`
+    that of the history stream.
+    """
+
+    revision: str | None = None
+    rules: tuple[str, str] | None = None
+    changes: int = 0
+    is_complete: bool = False
+    stream_version: int = 0
+
+    def and_then(self, event: Event) -> "_Recorded":
+        after = attrs.evolve(self, stream_version=self.stream_version + 1)
+        match event:
+            case RevisionRecorded(counts=counts):
+                made = counts.listed + counts.revised + counts.status_changed + counts.delisted
+                return attrs.evolve(
+                    after,
+                    revision=event.revision,
+                    rules=(event.filter_hash, event.settings_hash),
+                    changes=self.changes + made,
+                    is_complete=False,
+                )
+            case _:
+                return attrs.evolve(after, is_complete=True)
+
+    def worth_for(self, source: "SyncedSource") -> "_Recorded":
+        """The same, or none of it where nothing was found by other rules: say, a wrong format."""
+        if self.changes or self.rules == (source.filter.hash, source.settings_hash):
+            return self
+        return _Recorded(stream_version=self.stream_version)
+
+
+class Backfill:
+    """Records one commit per revision of a source's history, and goes on where it was cut off."""
+
+    def __init__(
+        self, store: EventStorePort, log: EventLog, projector: Projector, reader: Reader
+    ) -> None:
+        self._store = store
+        self._log = log
+        self._projector = projector
+        self._reader = reader
+
+    async def run(self, source: "SyncedSource", progress: Progress) -> tuple[str, ...]:
+        """Record what is missing of the history; what an operator should know of that.
+
+        A catalog that anything else has written to has a past of its own: it stays as it is.
+
+        Raises:
+            FailedError: the history could not be read on.
+            WrongExpectedVersionError: somebody else wrote meanwhile.
+            StorageError
+        """
+        port = source.port
+        if not isinstance(port, HistoryPort) or not port.keeps_history:
+            return ()
+        recorded = (await self._recorded(source.name)).worth_for(source)
+        if recorded.is_complete:
+            return ()
+        if await self._store.stream_version(catalog_stream(source.name)) != recorded.changes:
+            return (TOO_LATE,)
+        live = await self._projector.catch_up()
+        catalog = live.catalogs.get(source.name, Catalog())
+        return await self._record_all(source, port, recorded, catalog, progress)
+
+    async def _recorded(self, source: SourceName) -> _Recorded:
+        recorded, stream = _Recorded(), history_stream(source)
+        if not await self._store.stream_version(stream):
+            return recorded
+        async for batch in self._log.read(categories=(HISTORY,)):
+            for logged in batch:
+                if logged.stream == stream:
+                    recorded = recorded.and_then(logged.event)
+        return recorded
+
+    async def _record_all(
+        self,
+        source: "SyncedSource",
+        port: HistoryPort,
+        recorded: _Recorded,
+        catalog: Catalog,
+        progress: Progress,
+    ) -> tuple[str, ...]:
+        problem = None
+        try:
+            revisions = received(source.name, port.history(recorded.revision))
+            async with aclosing(revisions):
+                async for past in revisions:
+                    catalog, event = await self._record(source, past, recorded, catalog)
+                    recorded = recorded.and_then(event)
+                    progress(past.number, past.total)
+        except HistoryRewrittenError as error:
+            problem = str(error)
+        write = Write(
+            history_stream(source.name),
+            Exactly(recorded.stream_version),
+            [HistoryCompleted(problem=problem)],
+        )
+        await self._log.append(_commit_id(source.name), [write])
+        return (problem,) if problem else ()
+
+    async def _record(
+        self, source: "SyncedSource", past: PastRevision, recorded: _Recorded, catalog: Catalog
+    ) -> tuple[Catalog, RevisionRecorded]:
+        commit_id = _commit_id(source.name)
+        async with self._reader.staging(commit_id):
+            findings, problem = await self._read(source, past, catalog, commit_id)
+            events, event = await anyio.to_thread.run_sync(_events, source, past, findings, problem)
+            writes = [
+                Write(catalog_stream(source.name), Exactly(recorded.changes), events),
+                Write(history_stream(source.name), Exactly(recorded.stream_version), [event]),
+            ]
+            appended = await self._log.append(commit_id, writes, effective_at=past.effective_at)
+        commit = appended.commit
+        logged = [
+            (commit.recorded_at, commit.first_position + number, change)
+            for number, change in enumerate(events)
+        ]
+        return await anyio.to_thread.run_sync(evolve, catalog, logged), event
+
+    async def _read(
+        self, source: "SyncedSource", past: PastRevision, catalog: Catalog, commit_id: CommitId
+    ) -> tuple[Findings, str | None]:
+        """What a revision holds, or why that cannot be known."""
+        problem = past.problem
+        if past.payload is not None:
+            try:
+                only = _only(past.payload)
+                return await self._reader.read(source, only, catalog, commit_id), None
+            except FailedError as error:
+                problem = error.event.reason
+        return Findings(catalog=catalog, filter=source.filter), problem or "there is nothing"
+
+
+def _events(
+    source: "SyncedSource", past: PastRevision, findings: Findings, problem: str | None
+) -> tuple[Sequence[CatalogEvent], RevisionRecorded]:
+    complete = problem is None  # what could not be read withdraws nothing
+    events = findings.events(complete=complete)
+    return events, RevisionRecorded(
+        revision=past.revision,
+        number=past.number,
+        problem=problem,
+        filter_hash=source.filter.hash,
+        settings_hash=source.settings_hash,
+        counts=findings.counts(events, complete=complete),
+        rejected=tuple(findings.rejected),
+    )
+
+
+async def _only(payload: bytes) -> AsyncGenerator[bytes, None]:
+    yield payload
+
+
+def _commit_id(source: SourceName) -> CommitId:
+    return CommitId(f"{HISTORY}-{source}-{uuid.uuid4().hex}")
