@@ -11,7 +11,7 @@ import attrs
 from application.event_log import HISTORY, EventLog, Write, catalog_stream, history_stream
 from application.findings import Findings
 from application.projector import Projector
-from application.reading import FailedError, Reader, received
+from application.reading import FailedError, Reader, fetch, received
 from domain.catalog import Catalog, evolve
 from domain.errors import HistoryRewrittenError
 from domain.events import CatalogEvent, Event, HistoryCompleted, RevisionRecorded
@@ -36,12 +36,10 @@ TOO_LATE = (
 class _Recorded:
     """How much of a history the log has: the last revision, and how many changes it all came to.
 
-    `rules` are the hashes of the filter and the settings that it was read with, `stream_version`
-    that of the history stream.
+    `stream_version` is that of the history stream.
     """
 
     revision: str | None = None
-    rules: tuple[str, str] | None = None
     changes: int = 0
     is_complete: bool = False
     stream_version: int = 0
@@ -49,23 +47,11 @@ class _Recorded:
     def and_then(self, event: Event) -> "_Recorded":
         after = attrs.evolve(self, stream_version=self.stream_version + 1)
         match event:
-            case RevisionRecorded(counts=counts):
+            case RevisionRecorded(revision=revision, counts=counts):
                 made = counts.listed + counts.revised + counts.status_changed + counts.delisted
-                return attrs.evolve(
-                    after,
-                    revision=event.revision,
-                    rules=(event.filter_hash, event.settings_hash),
-                    changes=self.changes + made,
-                    is_complete=False,
-                )
+                return attrs.evolve(after, revision=revision, changes=self.changes + made)
             case _:
                 return attrs.evolve(after, is_complete=True)
-
-    def worth_for(self, source: "SyncedSource") -> "_Recorded":
-        """The same, or none of it where nothing was found by other rules: say, a wrong format."""
-        if self.changes or self.rules == (source.filter.hash, source.settings_hash):
-            return self
-        return _Recorded(stream_version=self.stream_version)
 
 
 class Backfill:
@@ -92,11 +78,13 @@ class Backfill:
         port = source.port
         if not isinstance(port, HistoryPort) or not port.keeps_history:
             return ()
-        recorded = (await self._recorded(source.name)).worth_for(source)
+        recorded = await self._recorded(source.name)
         if recorded.is_complete:
             return ()
         if await self._store.stream_version(catalog_stream(source.name)) != recorded.changes:
             return (TOO_LATE,)
+        if recorded.revision is None and not await self._offers_something(source):
+            return ()
         live = await self._projector.catch_up()
         catalog = live.catalogs.get(source.name, Catalog())
         return await self._record_all(source, port, recorded, catalog, progress)
@@ -110,6 +98,15 @@ class Backfill:
                 if logged.stream == stream:
                     recorded = recorded.and_then(logged.event)
         return recorded
+
+    async def _offers_something(self, source: "SyncedSource") -> bool:
+        """Whether it can be read at all: of a wrong format or filter no history is recorded."""
+        fetched = await fetch(source, None)
+        commit_id = _commit_id(source.name)
+        async with self._reader.staging(commit_id):
+            payloads = fetched.payloads
+            findings = await self._reader.read(source, payloads, Catalog(), commit_id)
+        return bool(findings.kept)
 
     async def _record_all(
         self,

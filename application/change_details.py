@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import anyio.to_thread
 import attrs
@@ -15,10 +15,13 @@ from domain.entry import OFFICIAL_META
 from domain.errors import InvalidInputError
 from domain.identifiers import DocumentHash, EntryName
 from domain.log import StoredCommit
+from domain.redaction import Redaction
 
 ALL_CLASSES = frozenset(ChangeClass)
 SHOWN = ALL_CLASSES - {ChangeClass.POPULARITY}
 """What is shown to people who did not ask for more: stars and pulls change all the time."""
+
+_Bodies: TypeAlias = Mapping[DocumentHash, bytes | Redaction]
 
 
 def parse_classes(text: str) -> frozenset[ChangeClass]:
@@ -40,11 +43,15 @@ def parse_classes(text: str) -> frozenset[ChangeClass]:
 
 @attrs.frozen(kw_only=True)
 class VersionChange:
-    """What became of a version. `body` is its document now, None where it left."""
+    """What became of a version. `body` is its document now, None where it left.
+
+    Where a document is `redacted` nobody can tell any longer what differs in it.
+    """
 
     comparison: Comparison
     differences: tuple[Difference, ...]
-    body: bytes | None
+    body: bytes | Redaction | None
+    redacted: bool
 
     @property
     def classes(self) -> frozenset[ChangeClass]:
@@ -87,9 +94,16 @@ class ServerChange:
     def version_reused(self) -> bool:
         return any(version.version_reused for version in self.versions)
 
+    @property
+    def redacted(self) -> bool:
+        return any(version.redacted for version in self.versions)
+
     def is_shown(self, classes: Collection[ChangeClass]) -> bool:
-        """Whether it belongs to what is asked for; one that changes no member has no class."""
-        return classes == ALL_CLASSES or not self.classes.isdisjoint(classes)
+        """Whether it belongs, or may belong, to what is asked for.
+
+        One that changes no member has no class.
+        """
+        return classes == ALL_CLASSES or self.redacted or not self.classes.isdisjoint(classes)
 
 
 @attrs.frozen(kw_only=True)
@@ -113,13 +127,12 @@ async def detailed(documents: Documents, compared: Sequence[Compared]) -> Sequen
         for served in (comparison.old, comparison.new)
         if served
     }
-    bodies = dict(zip(wanted, await documents.bodies(list(wanted.values())), strict=True))
+    found = await documents.bodies_or_redactions(list(wanted.values()))
+    bodies = dict(zip(wanted, found, strict=True))
     return await anyio.to_thread.run_sync(_all_details, compared, bodies)
 
 
-def _all_details(
-    compared: Iterable[Compared], bodies: Mapping[DocumentHash, bytes]
-) -> Sequence[ServerChange]:
+def _all_details(compared: Iterable[Compared], bodies: _Bodies) -> Sequence[ServerChange]:
     return [
         ServerChange(
             mark=one.mark,
@@ -132,30 +145,32 @@ def _all_details(
     ]
 
 
-def _version_change(comparison: Comparison, bodies: Mapping[DocumentHash, bytes]) -> VersionChange:
-    old, new = comparison.old, comparison.new
-    found: tuple[Difference, ...] = ()
-    if _hash(old) != _hash(new):
-        found = differences(_parsed(old, bodies), _parsed(new, bodies))
-    if comparison.before and comparison.after:
-        found = (*_status_differences(comparison.before, comparison.after), *found)
-    after = comparison.after
+def _version_change(comparison: Comparison, bodies: _Bodies) -> VersionChange:
+    before, after = comparison.before, comparison.after
+    found = _document_differences(comparison.old, comparison.new, bodies)
+    told = _status_differences(before, after) if before and after else ()
     return VersionChange(
         comparison=comparison,
-        differences=found,
+        differences=(*told, *(found or ())),
         body=bodies[after.entry.document_hash] if after else None,
+        redacted=found is None,
     )
 
 
-def _hash(served: RegistryEntry | None) -> DocumentHash | None:
-    return served.entry.document_hash if served else None
-
-
-def _parsed(served: RegistryEntry | None, bodies: Mapping[DocumentHash, bytes]) -> dict[str, Any]:
-    if served is None:
-        return {}
-    document: dict[str, Any] = json.loads(bodies[served.entry.document_hash])
-    return document
+def _document_differences(
+    old: RegistryEntry | None, new: RegistryEntry | None, bodies: _Bodies
+) -> Sequence[Difference] | None:
+    """None where one of two documents was redacted."""
+    hashes = [served.entry.document_hash if served else None for served in (old, new)]
+    if hashes[0] == hashes[1]:
+        return ()
+    documents: list[dict[str, Any]] = []
+    for known in hashes:
+        body = bodies[known] if known else b"{}"
+        if isinstance(body, Redaction):
+            return None
+        documents.append(json.loads(body))
+    return differences(*documents)
 
 
 def _status_differences(before: RegistryEntry, after: RegistryEntry) -> Sequence[Difference]:

@@ -93,6 +93,7 @@ def _version_json(
         "comparedTo": compared.other.entry.version if compared.other else None,
         "before": _side(compared.before),
         "after": _side(compared.after),
+        "redacted": version.redacted,
         "differences": differences_json(version.shown_differences(classes)),
     }
     if not with_entries:

@@ -4,7 +4,7 @@ import json
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, overload
 
 import anyio
 import anyio.to_thread
@@ -14,9 +14,10 @@ from domain.catalog import Catalog
 from domain.diff import changes, revised_hashes
 from domain.entry import Entry
 from domain.errors import HistoryRewrittenError, SourceContentError, SourceError
-from domain.events import CatalogEvent, SyncFailed, SyncStage
+from domain.events import CatalogEvent, SyncCompleted, SyncFailed, SyncStage
 from domain.identifiers import CommitId, DocumentHash, SourceName
 from domain.ports.format import Parsed
+from domain.ports.source import Fetched, Unchanged
 from domain.ports.storage import EventStorePort
 
 if TYPE_CHECKING:
@@ -83,6 +84,27 @@ class Reader:
         return await anyio.to_thread.run_sync(_compared, catalog, news, bodies)
 
 
+@overload
+async def fetch(source: "SyncedSource", known: None) -> Fetched: ...
+@overload
+async def fetch(source: "SyncedSource", known: SyncCompleted | None) -> Fetched | SyncCompleted: ...
+async def fetch(source: "SyncedSource", known: SyncCompleted | None) -> Fetched | SyncCompleted:
+    """What the source sends, or *known* where it has not changed since.
+
+    Raises:
+        FailedError
+    """
+    try:
+        fetched = await source.port.fetch(known.revision if known else None)
+        if not isinstance(fetched, Unchanged):
+            return fetched
+        if known is None:
+            raise TypeError("unchanged, but since when?")
+    except Exception as error:
+        raise _unread(source.name, error) from error
+    return known
+
+
 async def received(source: SourceName, items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
     """What a source sends. A history that is another one is for the caller to deal with.
 
@@ -99,11 +121,11 @@ async def received(source: SourceName, items: AsyncGenerator[T, None]) -> AsyncG
             except HistoryRewrittenError:
                 raise
             except Exception as error:
-                raise unread(source, error) from error
+                raise _unread(source, error) from error
             yield item
 
 
-def unread(source: SourceName, error: Exception) -> FailedError:
+def _unread(source: SourceName, error: Exception) -> FailedError:
     """A failure to read, in the words of the source where it foresaw it."""
     if isinstance(error, SourceError):
         return FailedError(SyncStage.FETCH, str(error))
@@ -117,7 +139,7 @@ async def _parse(source: "SyncedSource", payload: bytes) -> Parsed:
     except SourceContentError as error:
         raise FailedError(SyncStage.PARSE, f"{source.location}: {error}") from error
     except Exception as error:
-        raise unread(source.name, error) from error
+        raise _unread(source.name, error) from error
 
 
 def _new_documents(catalog: Catalog, news: Iterable[Entry]) -> Mapping[DocumentHash, bytes]:

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 import attrs
 
 from application.merkle_tiles import node_hashes
-from domain.checkpoints import Checkpoint, trusted_checkpoint
+from domain.checkpoints import Checkpoint, is_cosigned, seen_at, trusted_checkpoint
 from domain.errors import InvalidNoteError, UntrustedLogError
 from domain.identifiers import ORIGIN, Position
 from domain.merkle import Frontier, grow, leaf_hash, root_of, verify_consistency
@@ -33,6 +34,15 @@ class SignedCheckpoint:
 
     checkpoint: Checkpoint
     note: Note
+
+
+@attrs.frozen
+class Witnessed:
+    """A checkpoint that a witness has cosigned, and when it saw it."""
+
+    witness: VerifierKey
+    size: Position
+    at: datetime
 
 
 class RemoteLog:
@@ -84,6 +94,32 @@ class RemoteLog:
             f"{reason}: events were changed, reordered or taken away. Both checkpoints are signed:",
             [str(old.note), str(new.note)],
         )
+
+    async def check_witness(self, witness: VerifierKey, head: SignedCheckpoint) -> Witnessed:
+        """A witness has cosigned this very log, if perhaps not the end of it yet.
+
+        Raises:
+            UntrustedLogError: it has not.
+            RemoteLogError: nobody has.
+        """
+        if found := self._cosigned(witness, head):
+            return found
+        older = self.trusted((await self._remote.get("/log/checkpoint/witnessed")).body)
+        if (found := self._cosigned(witness, older)) is None:
+            raise UntrustedLogError(
+                f"{witness.name} has not cosigned the newest checkpoint of the log that has "
+                "cosignatures: the operator may know why",
+                [str(older.note)],
+            )
+        await self.check_growth(*sorted((older, head), key=lambda each: each.checkpoint.size))
+        return found
+
+    def _cosigned(self, witness: VerifierKey, signed: SignedCheckpoint) -> Witnessed | None:
+        text = signed.note.text
+        for line in signed.note.signatures:
+            if is_cosigned(text, line, witness, self._verify):
+                return Witnessed(witness, signed.checkpoint.size, seen_at(line))
+        return None
 
     async def _is_start(self, before: Checkpoint, after: Checkpoint) -> bool:
         nodes = consistency_nodes(before.size, after.size)

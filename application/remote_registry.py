@@ -10,7 +10,7 @@ from urllib.parse import quote
 import anyio
 import attrs
 
-from application.remote_log import Progress, RemoteLog, SignedCheckpoint
+from application.remote_log import Progress, RemoteLog, SignedCheckpoint, Witnessed
 from domain.canonical_json import canonical_json
 from domain.entry import document_hash
 from domain.errors import (
@@ -26,15 +26,28 @@ from domain.ports.remote import RemotePort
 from domain.ports.signing import VerifyPort
 
 _PAGE = 100
+_REDACTED_META = "dev.annals/redacted"
 _BRINGING_A_DOCUMENT = ("entry.listed", "entry.revised")
 
 
 @attrs.frozen(kw_only=True)
 class Seen:
-    """What is known of a log: the key it is trusted by, and the last checkpoint seen of it."""
+    """What is known of a log: the key it is trusted by, and the last checkpoint seen of it.
+
+    `witnesses` are those that must have cosigned it.
+    """
 
     key: VerifierKey | None = None
     note: str | None = None
+    witnesses: tuple[VerifierKey, ...] = ()
+
+
+@attrs.frozen
+class ServedVersions:
+    """How many versions a registry serves; of the redacted ones only the hash was checked."""
+
+    total: int = 0
+    redacted: int = 0
 
 
 @attrs.frozen(kw_only=True)
@@ -48,8 +61,9 @@ class RemoteVerification:
     is_first_use: bool
     head: SignedCheckpoint
     since: SignedCheckpoint | None
+    witnessed: Sequence[Witnessed]
     entries: int
-    versions: int
+    versions: ServedVersions
 
 
 async def verify_remote(
@@ -71,16 +85,18 @@ async def verify_remote(
     head = await log.head()
     if since:
         await log.check_growth(since, head)
+    witnessed = [await log.check_witness(witness, head) for witness in seen.witnesses]
     after = since.checkpoint.size if since else 0
     entries = await log.check_entries(head.checkpoint, progress, after=after)
-    served = _ServedVersions(remote, log, head, registry)
+    served = _Served(remote, log, head, registry)
     return RemoteVerification(
         key=key,
         is_first_use=seen.key is None,
         head=head,
         since=since,
+        witnessed=witnessed,
         entries=entries,
-        versions=await served.check() if head.checkpoint.size else 0,
+        versions=await served.check() if head.checkpoint.size else ServedVersions(),
     )
 
 
@@ -88,7 +104,17 @@ async def _first_key(remote: RemotePort) -> VerifierKey:
     return parse_verifier_key((await remote.get("/log/key")).body.decode(errors="replace").strip())
 
 
-class _ServedVersions:
+@attrs.frozen
+class _Version:
+    """A version as it is served. One that was redacted has no document, and only says its hash."""
+
+    name: str
+    version: str
+    document: Mapping[str, Any] | None
+    document_hash: str
+
+
+class _Served:
     """Every version that a registry serves, each held against its proof."""
 
     def __init__(
@@ -101,29 +127,30 @@ class _ServedVersions:
         self._base = f"/registry/{quote(registry, safe='')}/v0.1" if registry else "/v0.1"
         self._comparing = anyio.Lock()
 
-    async def check(self) -> int:
+    async def check(self) -> ServedVersions:
         """Returns how many there are.
 
         Raises:
             UntrustedLogError, RemoteLogError
         """
-        count, size = 0, self._head.checkpoint.size
+        found, size = ServedVersions(), self._head.checkpoint.size
         # Whoever is asked for that moment has read the log at least as far.
         await self._remote.get(f"{self._base}/servers", {"at": f"@{size}", "limit": "1"})
-        async for position, documents in self._pages():
+        async for position, versions in self._pages():
             problems: list[AnnalsError] = []
             async with anyio.create_task_group() as tasks:
-                for document in documents:
-                    tasks.start_soon(self._check, document, position, problems)
+                for version in versions:
+                    tasks.start_soon(self._check, version, position, problems)
             if problems:
                 raise problems[0]
-            count += len(documents)
-            if not documents or count > position:
+            redacted = sum(version.document is None for version in versions)
+            found = ServedVersions(found.total + len(versions), found.redacted + redacted)
+            if not versions or found.total > position:
                 raise UntrustedLogError("the registry serves more versions than its log has events")
-        return count
+        return found
 
-    async def _pages(self) -> AsyncIterator[tuple[Position, Sequence[Mapping[str, Any]]]]:
-        """Documents as they are served now, and the size of a tree that has them all.
+    async def _pages(self) -> AsyncIterator[tuple[Position, Sequence[_Version]]]:
+        """Versions as they are served now, and the size of a tree that has them all.
 
         A registry that says that it has not changed since a position is the same at the head.
         """
@@ -132,27 +159,27 @@ class _ServedVersions:
             answer = await self._remote.get(f"{self._base}/servers", query)
             page = _parsed(answer.body)
             with _as_untrusted("a page of servers"):
-                documents = [one["server"] for one in page["servers"]]
+                versions = [_version(one) for one in page["servers"]]
                 cursor = page["metadata"].get("nextCursor")
-            if documents or cursor:
-                yield max(answer.position or 0, self._head.checkpoint.size), documents
+            if versions or cursor:
+                yield max(answer.position or 0, self._head.checkpoint.size), versions
             if not cursor:
                 return
             query["cursor"] = cursor
 
     async def _check(
-        self, document: Mapping[str, Any], position: Position, problems: list[AnnalsError]
+        self, version: _Version, position: Position, problems: list[AnnalsError]
     ) -> None:
         try:
             with _as_untrusted("a proof"):
-                proof = await self._proof(document["name"], document["version"], position)
+                proof = await self._proof(version, position)
                 tree = await self._consistent(proof["checkpoint"], position)
-                _check_proof(document, proof, tree)
+                _check_proof(version, proof, tree)
         except AnnalsError as error:
             problems.append(error)
 
-    async def _proof(self, name: str, version: str, position: Position) -> Mapping[str, Any]:
-        query = {"server": name, "version": version, "at": f"@{position}"}
+    async def _proof(self, version: _Version, position: Position) -> Mapping[str, Any]:
+        query = {"server": version.name, "version": version.version, "at": f"@{position}"}
         found: Mapping[str, Any] = _parsed(
             (await self._remote.get(f"{self._base}/x/dev.annals/proof", query)).body
         )
@@ -171,9 +198,15 @@ class _ServedVersions:
         return signed
 
 
-def _check_proof(
-    document: Mapping[str, Any], proof: Mapping[str, Any], tree: SignedCheckpoint
-) -> None:
+def _version(one: Mapping[str, Any]) -> _Version:
+    document, redacted = one["server"], one["_meta"].get(_REDACTED_META)
+    name, version = document["name"], document["version"]
+    if redacted:
+        return _Version(name, version, None, redacted["documentHash"])
+    return _Version(name, version, document, document_hash(canonical_json(document)))
+
+
+def _check_proof(version: _Version, proof: Mapping[str, Any], tree: SignedCheckpoint) -> None:
     """Recompute the way from a document to the root.
 
     Raises:
@@ -181,13 +214,12 @@ def _check_proof(
     """
     event, leaf, position = proof["event"], proof["leaf"], proof["position"]
     data, key = canonical_json(event["data"]), event["data"]["key"]
-    hashed = document_hash(canonical_json(document))
-    named = {"kind": "server", "name": document["name"], "version": document["version"]}
+    named = {"kind": "server", "name": version.name, "version": version.version}
     steps = (
         (event["type"] in _BRINGING_A_DOCUMENT and key == named, "the event is about another"),
-        (event["data"]["document_hash"] == hashed, "the log has another document"),
+        (event["data"]["document_hash"] == version.document_hash, "the log has another document"),
         (
-            (proof["document"], proof["documentHash"]) == (document, hashed),
+            (proof["document"], proof["documentHash"]) == (version.document, version.document_hash),
             "the proof is of another document",
         ),
         (leaf["data_sha256"] == hashlib.sha256(data).hexdigest(), "the leaf is of another event"),
@@ -200,9 +232,10 @@ def _check_proof(
     )
     for holds, what in steps:
         if not holds:
-            name = f"{document['name']}@{document['version']}"
             raise UntrustedLogError(
-                f"{name} is served and not proven at position {position}: {what}", [str(tree.note)]
+                f"{version.name}@{version.version} is served and not proven at position "
+                f"{position}: {what}",
+                [str(tree.note)],
             )
 
 

@@ -13,7 +13,7 @@ from application.event_log import EventLog, Write, catalog_stream, sync_stream
 from application.findings import Findings
 from application.projections.sync_runs import SyncRuns
 from application.projector import Live, Projector
-from application.reading import FailedError, Reader, unread
+from application.reading import FailedError, Reader, fetch
 from application.status_report import StatusReport
 from domain.catalog import Catalog
 from domain.errors import RemovalRefusedError, WrongExpectedVersionError
@@ -30,7 +30,7 @@ from domain.guards import Guards, refuse_removal
 from domain.identifiers import CommitId, Position, SourceName
 from domain.log import AnyVersion, Exactly
 from domain.ports.format import FormatPort
-from domain.ports.source import Fetched, SourcePort, Unchanged
+from domain.ports.source import Fetched, SourcePort
 from domain.ports.storage import EventStorePort
 
 _log = logging.getLogger(__name__)
@@ -136,7 +136,7 @@ class Syncer:
         live = await self._projector.catch_up()
         catalog = live.catalogs.get(source.name, Catalog())
         known = _known(live, source)
-        fetched = await _fetch(source, known)
+        fetched = await fetch(source, known)
         if isinstance(fetched, SyncCompleted):
             return await self._record_unchanged(source.name, fetched, catalog, versions)
         fetched = attrs.evolve(fetched, notes=(*fetched.notes, *notes))
@@ -206,19 +206,6 @@ def _known(live: Live, source: SyncedSource) -> SyncCompleted | None:
 def _same_rules(last: SyncCompleted, source: SyncedSource) -> bool:
     """A changed filter or another place must be read even at a revision that is known."""
     return (last.filter_hash, last.settings_hash) == (source.filter.hash, source.settings_hash)
-
-
-async def _fetch(source: SyncedSource, known: SyncCompleted | None) -> Fetched | SyncCompleted:
-    """What the source sends, or *known* where it has not changed since."""
-    try:
-        fetched = await source.port.fetch(known.revision if known else None)
-        if not isinstance(fetched, Unchanged):
-            return fetched
-        if known is None:
-            raise TypeError("unchanged, but since when?")
-    except Exception as error:
-        raise unread(source.name, error) from error
-    return known
 
 
 def _completed(

@@ -3,7 +3,7 @@ and, with the time they saw it at, by witnesses (C2SP tlog-cosignature).
 """
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 
 import attrs
 
@@ -22,6 +22,7 @@ from domain.ports.signing import SignerPort, VerifyPort
 
 _HASH_BYTES = 32
 _TIME_BYTES, _SIGNATURE_BYTES = 8, 64
+_LAST_SECOND = 253_402_300_799  # of the year 9999
 _NUMBER = re.compile("0|[1-9][0-9]{0,18}", re.ASCII)
 
 
@@ -83,6 +84,18 @@ def cosign(text: str, witness: SignerPort, seen_at: datetime) -> SignatureLine:
 def witness_key(witness: SignerPort) -> VerifierKey:
     """The key that checks what a witness cosigns."""
     return VerifierKey(name=witness.name, algorithm=COSIGNATURE, public_key=witness.public_key)
+
+
+def seen_at(line: SignatureLine) -> datetime:
+    """When a witness says that it saw what it cosigned.
+
+    Raises:
+        ValueError: at no time that there is.
+    """
+    seconds = int.from_bytes(line.signature[:_TIME_BYTES])
+    if seconds > _LAST_SECOND:
+        raise ValueError(f"{line.name} says that it cosigned at second {seconds}")
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def is_cosigned(text: str, line: SignatureLine, key: VerifierKey, verify: VerifyPort) -> bool:

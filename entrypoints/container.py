@@ -212,8 +212,12 @@ def read_log_key(config: Config, data_dir: Path) -> VerifierKey:
     """What the signatures of the log are checked with.
 
     Raises:
-        StorageUnavailableError: the log has no key yet.
+        StorageUnavailableError: the log has no key yet, or has a new one each time.
     """
+    if config.storage.type == "memory":
+        raise StorageUnavailableError(
+            "a log in memory has a new key at each start: the server tells it at /log/key"
+        )
     return verifier_key(read_key(key_file(config, data_dir), config.log.origin))
 
 

@@ -13,7 +13,7 @@ from anyio import fail_after
 
 from adapters.sources.source_type import SourceType, only
 from domain.asof import parse_effective_at
-from domain.errors import SourceUnreachableError
+from domain.errors import InvalidAsOfError, SourceUnreachableError
 from domain.ports.source import Fetched, FetchResult, PastRevision, Unchanged
 
 MAX_BYTES = 100 * 1024 * 1024
@@ -62,8 +62,13 @@ def _is_http(repository: str) -> bool:
 
 
 def _check_since(_history: object, _attribute: object, value: str | None) -> None:
-    if value is not None:
-        parse_effective_at(value)
+    try:
+        if value is not None:
+            parse_effective_at(value)
+    except InvalidAsOfError as error:
+        raise ValueError(
+            "expected a date such as 2025-01-01, or an RFC 3339 time with an offset"
+        ) from error
 
 
 @attrs.frozen(kw_only=True)

@@ -116,7 +116,7 @@ def _read(source: GitSource, repo: pygit2.Repository, known_revision: str | None
     if target.commit == known_revision:
         return None
     commit = commit_of(repo, source.settings, target)
-    blob = find_blob(commit, source.settings, target)
+    blob = _find(commit, source.settings, target)
     _, size = repo.odb.read_header(blob.id)
     if size > source.max_bytes:
         raise SourceLimitError(
@@ -176,12 +176,8 @@ def commit_of(repo: pygit2.Repository, settings: GitSettings, target: Target) ->
     return commit
 
 
-def find_blob(commit: pygit2.Commit, settings: GitSettings, target: Target) -> pygit2.Blob:
-    """The blob at the configured path. Links and submodules on the way are refused.
-
-    Raises:
-        SourceContentError
-    """
+def _find(commit: pygit2.Commit, settings: GitSettings, target: Target) -> pygit2.Blob:
+    """The blob at the configured path. Links and submodules on the way are refused."""
     found: pygit2.Object = commit.tree
     folder = ""
     for name in settings.path.split("/"):

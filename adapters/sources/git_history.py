@@ -17,7 +17,6 @@ from adapters.sources.git_cache import (
     digest,
     exclusive,
     fetch_target,
-    find_blob,
     opened,
 )
 from adapters.sources.git_refs import Target
@@ -65,7 +64,6 @@ def read_history(source: GitSource, after: str | None) -> Iterator[PastRevision]
             with opened(directory) as repo:
                 target = fetch_target(repo, settings, None, depth=_ALL)
                 tip = commit_of(repo, settings, target)
-                find_blob(tip, settings, target)  # a wrong path is no history
                 found = _changes(repo, tip, source)
                 for number in range(_known(found, after, target), len(found)):
                     yield _revision(repo, source, found, number)

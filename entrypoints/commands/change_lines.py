@@ -36,7 +36,7 @@ def _lines(change: "ServerChange", classes: "Collection[ChangeClass]", as_timeli
     yield head.append(f"  {change.outcome}", _STYLES[change.outcome])
     for version in change.versions:
         shown = version.classes & frozenset(classes)
-        if shown or _flag(version):
+        if shown or version.redacted or _flag(version):
             yield _version_line(version, shown)
         if version.comparison.after:  # what replaced another version tells of both
             for difference in version.shown_differences(classes):
@@ -65,6 +65,8 @@ def _version_line(version: "VersionChange", shown: "Collection[ChangeClass]") ->
     line.append(_flag(version))
     if shown:
         line.append("  ").append_text(classes_text(sorted(shown)))
+    if version.redacted:
+        line.append("  redacted: nobody can tell any longer what differs", "dim")
     if version.version_reused:
         line.append("  version reused!", "bold red")
     return line.append(f"  from {_origin(version)}", "dim")

@@ -25,6 +25,13 @@ _SHOWN = 20
 )
 @click.option("--key", metavar="KEY", help="The key of the remote log, as `registry key` tells it.")
 @click.option(
+    "--witness",
+    "witnesses",
+    metavar="KEY",
+    multiple=True,
+    help="The key of a witness that must have cosigned the remote log. May be given repeatedly.",
+)
+@click.option(
     "--since",
     metavar="FILE",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -41,6 +48,7 @@ _SHOWN = 20
 def verify(
     remote: str | None,
     key: str | None,
+    witnesses: tuple[str, ...],
     since: Path | None,
     registry_name: str | None,
     config_file: Path | None,
@@ -53,10 +61,10 @@ def verify(
     With --remote the log is somebody else's, and nothing of it is believed.
     """
     if remote is not None:
-        verify_remote(remote, key, since, registry_name, as_json=as_json)
+        verify_remote(remote, key, witnesses, since, registry_name, as_json=as_json)
         return
-    if key or since or registry_name:
-        raise click.UsageError("--key, --since and --registry go with --remote URL")
+    if key or witnesses or since or registry_name:
+        raise click.UsageError("--key, --witness, --since and --registry go with --remote URL")
     result = run(_verify, config_file, data_dir)
     if as_json:
         write_json({**attrs.asdict(result), "root": result.root.hex()})

@@ -61,6 +61,7 @@ async def answer_from(
     render: Callable[[], Awaitable[bytes]],
     variant: str = "official",
     keep_as: Hashable = None,
+    media_type: str = JSON,
 ) -> Response:
     """What *render* makes of a registry version, or 304 where the client has it already.
 
@@ -71,7 +72,7 @@ async def answer_from(
     if _is_known(request, tag):
         return Response(status_code=304, headers=headers)
     made = render() if keep_as is None else services.kept.get((tag, keep_as), render)
-    return Response(await made, headers=headers, media_type=JSON)
+    return Response(await made, headers=headers, media_type=media_type)
 
 
 def _registry_headers(registry: ServedRegistry) -> dict[str, str]:

@@ -10,6 +10,7 @@ from starlette.routing import Match, Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from entrypoints.http import (
+    atom,
     deployed,
     history,
     log,
@@ -32,6 +33,7 @@ from entrypoints.http.services import Services
 ENDPOINTS = documented(
     (
         *history.ENDPOINTS,
+        *atom.ENDPOINTS,
         *stream.ENDPOINTS,
         *official.ENDPOINTS,
         *deployed.ENDPOINTS,

@@ -63,6 +63,7 @@ class Endpoint:
     summary: str
     query: tuple[Parameter, ...] = ()
     body: str | None = None
+    body_type: str = "application/json"
     answer: str | None = None
     media_type: str = "application/json"
     errors: tuple[int, ...] = ()

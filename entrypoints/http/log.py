@@ -112,6 +112,8 @@ ENDPOINTS = (
         path="/cosignatures",
         handler=add_cosignatures,
         summary="Takes a checkpoint that a witness has cosigned, or lines for the newest one.",
+        body="Text",
+        body_type="text/plain",
         answer="Cosigned",
         errors=(400, 413),
     ),

@@ -135,7 +135,7 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         "summary": endpoint.summary,
         "tags": [endpoint.group],
         **({"parameters": query} if query else {}),
-        **({"requestBody": _content(JSON, endpoint.body)} if endpoint.body else {}),
+        **({"requestBody": _content(endpoint.body_type, endpoint.body)} if endpoint.body else {}),
         "responses": {
             **_success(endpoint),
             **{str(status): reference("responses", str(status)) for status in errors},

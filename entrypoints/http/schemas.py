@@ -68,6 +68,7 @@ _CHANGED_VERSION = {
     "comparedTo": {"type": ["string", "null"]},
     "before": _SIDE,
     "after": _SIDE,
+    "redacted": _BOOLEAN,
     "differences": {"type": "array", "items": reference("schemas", "Difference")},
 }
 _CHANGED_SERVER = {
@@ -322,6 +323,7 @@ SCHEMAS: Mapping[str, Schema] = {
             }
         }
     ),
+    "Text": _TEXT,
     "Cosigned": _object({"checkpoint": _TEXT, "witnesses": _STRINGS}),
     "Proof": _object(
         {

@@ -9,8 +9,11 @@ from typing import Any
 import attrs
 import pytest
 
+from adapters.signing.ed25519 import Ed25519Signer, verify
 from adapters.storage.memory import MemoryStorage
+from application.cosignatures import Cosignatures
 from application.projections import CATALOGS
+from application.transparency import Transparency
 from domain.asof import RecordedAsOf
 from domain.identifiers import ORIGIN, CommitId, Position
 from domain.log import (
@@ -23,6 +26,8 @@ from domain.log import (
 )
 from domain.ports.storage import View, ViewChange
 from tests.harness import checkers
+from tests.harness.clock import SteppingClock
+from tests.harness.long_log import lengthen
 from tests.harness.new_commits import whole_log
 from tests.harness.sync_world import (
     MAIN,
@@ -33,6 +38,7 @@ from tests.harness.sync_world import (
     synced_source,
 )
 
+SIGNER = Ed25519Signer.made("example.com/log")
 GOLDEN = Path(__file__).parents[1] / "golden"
 
 
@@ -209,6 +215,23 @@ async def test_catalogs(world: SyncWorld) -> None:
     told = [event for event in events if event.type != "entry.delisted"]
     with pytest.raises(AssertionError):
         checkers.check_catalogs(world.projector.live.catalogs, told)
+
+
+async def test_provability() -> None:
+    """A log that was seen to be another one, as long as it is now and shorter."""
+    logs = [MemoryStorage(SteppingClock()) for _ in range(2)]
+    for size in (3, 5):
+        for storage, mark in zip(logs, ("", "other"), strict=True):
+            await lengthen(storage, size, mark=mark)
+        log, other = (Transparency(s, SIGNER, Cosignatures(s, [], verify)) for s in logs)
+        seen, unseen = [await each.note(await each.head()) for each in (log, other)]
+        await checkers.check_provable(log, [seen])
+        with pytest.raises(AssertionError):
+            await checkers.check_provable(log, [unseen])
+    await lengthen(logs[0], 600)
+    await checkers.check_provable(log, [seen])
+    with pytest.raises(AssertionError):
+        await checkers.check_provable(log, [unseen])
 
 
 async def test_tampering(world: SyncWorld) -> None:

@@ -127,7 +127,12 @@ def test_the_tour_tells_the_truth(folder):
         r"playwright-mcp@0\.0\.46 revised: capability, execution(?s:.*)server-puppeteer.* delisted",
         done.stdout,
     )
-    assert re.search(r"^< .*playwright/mcp:v0\.0\.46", done.stdout, re.M)
+    assert re.search(r"~ 0\.0\.46 .*execution.* version reused!", done.stdout)
+    assert re.search(r"\+ .*/tools/\d+ +\"browser_run_code\"", done.stdout)
+    assert re.search(r"approved +.*16", done.stdout)
+    diff = done.stdout[done.stdout.index("approved") :]
+    assert re.search(r"playwright-mcp +changed(?s:.*)~ /packages/0/identifier +\".*v0\.0\.46", diff)
+    assert (folder / "tour/before.json").read_bytes() != (folder / "tour/after.json").read_bytes()
     assert "Everything fits." in done.stdout
 
 

@@ -8,15 +8,24 @@ import anyio
 import attrs
 import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
+from starlette.types import ASGIApp
 
 from adapters.clock import SystemClock
+from adapters.kubernetes.deployed import NoCluster
+from adapters.sources.formats.toolhive_conversion import from_server_json
 from adapters.storage.sqlite import SqliteStorage
+from application.documents import Documents
 from application.event_log import CONFIG_STREAM, EventLog, Write, catalog_stream
+from application.projector import Projector
+from application.registries import Registries
 from domain.entry import Entry
 from domain.events import EntryListed, RegistryDefined, SourceDefined
 from domain.identifiers import CommitId, RegistryName, SourceName
 from domain.log import AnyVersion
 from entrypoints.garbage import collect_seldom
+from entrypoints.http.app import create_app
+from entrypoints.http.services import Services
+from entrypoints.release import current_release
 from tests.harness.generator import entries
 
 VERSIONS = 100_000
@@ -62,18 +71,46 @@ async def _fill(directory: Path, listed: list[Entry]) -> None:
     storage = await SqliteStorage.open(directory / "annals.db", SystemClock())
     try:
         log = EventLog(storage)
-        await log.append(CommitId("config"), [Write(CONFIG_STREAM, AnyVersion(), _definitions())])
+        await define(log)
         for start in range(0, len(listed), _COMMIT):
             await append(storage, log, listed[start : start + _COMMIT], f"fill-{start}")
     finally:
         await storage.close()
 
 
-def _definitions() -> list[SourceDefined | RegistryDefined]:
-    return [
+async def define(log: EventLog) -> None:
+    """Let there be a registry with one source."""
+    events = [
         SourceDefined(name=SOURCE, type="file", format="upstream", location="", settings_hash=""),
         RegistryDefined(name=RegistryName("default"), sources=(SOURCE,), rank=0),
     ]
+    await log.append(CommitId("config"), [Write(CONFIG_STREAM, AnyVersion(), events)])
+
+
+def served(storage: SqliteStorage, projector: Projector) -> ASGIApp:
+    """The application over a log, as far as pages are concerned."""
+
+    def nothing(*_: Any) -> Any:
+        """What no page asks for."""
+
+    unasked: Any = nothing
+    return create_app(
+        Services(
+            registries=Registries(projector, storage, SystemClock()),
+            documents=Documents(storage),
+            transparency=unasked,
+            to_toolhive=from_server_json,
+            deployed=NoCluster(),
+            readiness=lambda: None,
+            overviews=unasked,
+            configuration=unasked,
+            sync_now=unasked,
+            feed=unasked,
+            diff=unasked,
+            webhooks=unasked,
+            release=current_release(),
+        )
+    )
 
 
 async def append(storage: SqliteStorage, log: EventLog, batch: list[Entry], commit_id: str) -> None:

@@ -5,8 +5,8 @@ import itertools
 from adapters.clock import SystemClock
 from adapters.storage.sqlite import SqliteStorage
 from application.event_log import EventLog
-from application.projector import Projector
 from application.moments import resolve_from_log
+from application.projector import Projector
 from application.replay import replay
 from application.verify import verify
 from domain.asof import NOW

@@ -6,20 +6,10 @@ import httpx
 import pytest
 
 from adapters.clock import SystemClock
-from adapters.kubernetes.deployed import NoCluster
-from adapters.sources.formats.toolhive_conversion import from_server_json
 from adapters.storage.sqlite import SqliteStorage
-from application.documents import Documents
 from application.event_log import EventLog
 from application.projector import Projector
-from application.registries import Registries
-from entrypoints.http.app import create_app
-from entrypoints.http.services import Services
-from entrypoints.release import current_release
-
-
-def _nothing(*_):
-    """What no page asks for."""
+from tests.benchmarks.conftest import served
 
 
 @pytest.fixture(scope="module")
@@ -28,22 +18,7 @@ def client(bench, data_dir):
     storage = bench.run(SqliteStorage.open, data_dir / "annals.db", SystemClock())
     projector = Projector(storage, EventLog(storage))
     bench.run(projector.load)
-    services = Services(
-        registries=Registries(projector, storage, SystemClock()),
-        documents=Documents(storage),
-        transparency=_nothing,
-        to_toolhive=from_server_json,
-        deployed=NoCluster(),
-        readiness=lambda: None,
-        overviews=_nothing,
-        configuration=_nothing,
-        sync_now=_nothing,
-        feed=_nothing,
-        diff=_nothing,
-        webhooks=_nothing,
-        release=current_release(),
-    )
-    transport = httpx.ASGITransport(app=create_app(services))
+    transport = httpx.ASGITransport(app=served(storage, projector))
     yield httpx.AsyncClient(transport=transport, base_url="http://bench")
     bench.run(storage.close)
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from adapters.signing.ed25519 import open_key
+from domain.notes import verifier_key
 from tests.harness.command_line import Done, registry
 from tests.harness.server_process import ServerProcess, started
 
@@ -145,6 +147,28 @@ def test_a_log_without_a_key_is_told_of(tmp_path: Path) -> None:
     assert done.code == 1
     assert "`registry serve` makes one" in done.errors
     assert not (tmp_path / "data").exists()
+
+
+def test_a_key_that_was_given_is_the_one(tmp_path: Path) -> None:
+    """It may lie anywhere, and its name must be the one that is configured."""
+    given = verifier_key(open_key(tmp_path / "given.key", "example.com/log"))
+    settings = "{keyFile: given.key, origin: example.com/log}"
+    (fill(tmp_path) / "annals.yaml").write_text(f"{CONFIGURATION}log: {settings}\n")
+    assert annals(tmp_path, "key").text == f"{given}\n"
+    (tmp_path / "annals.yaml").write_text(
+        f"{CONFIGURATION}log: {settings.replace('com/log', 'com/other')}\n"
+    )
+    done = annals(tmp_path, "key")
+    assert done.code == 1
+    assert "a log keeps its name" in done.errors
+
+
+def test_a_log_in_memory_has_no_key_to_keep(tmp_path: Path) -> None:
+    """It begins anew each time, so its key does too."""
+    (fill(tmp_path) / "annals.yaml").write_text(f"{CONFIGURATION}storage: {{type: memory}}\n")
+    done = annals(tmp_path, "key")
+    assert done.code == 1
+    assert "/log/key" in done.errors
 
 
 def test_options_of_another_registry_need_its_url(directory: Path) -> None:

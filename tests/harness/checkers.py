@@ -21,6 +21,7 @@ from application.projections.definitions import fold_definitions
 from application.projections.projection import Step
 from application.projector import Live, Projector
 from application.sync import SyncOutcome
+from application.transparency import Transparency
 from application.verify import verify
 from domain.asof import AtPosition, AtRecorded, RecordedAsOf
 from domain.errors import WrongExpectedVersionError
@@ -35,6 +36,7 @@ from domain.log import (
     StoredEvent,
     StreamWrite,
 )
+from domain.notes import Note
 from domain.ports.storage import EventStorePort, StoragePort, View, ViewChange
 from domain.timestamps import to_rfc_3339
 from tests.harness.altered_logs import altered_logs
@@ -42,6 +44,7 @@ from tests.harness.clock import MICROSECOND
 from tests.harness.naive_registry import NaiveCatalog, catalogs_told_by
 from tests.harness.new_commits import collect, whole_log
 from tests.harness.other_storages import CopiedLog, DiedError, Mortal, SmallBatches
+from tests.harness.served_log import is_start, served_leaves
 
 _END, _ALL = chr(0x10FFFF), 1_000_000  # beyond all keys, more than all rows
 _WITH_PAST: tuple[tuple[Any, Any], ...] = (
@@ -177,6 +180,13 @@ async def check_tamper_evident(
         if number % stride == 0:
             damages = (await verify(altered)).damages
             assert {damage.position for damage in damages} & set(suspects), (number, damages)
+
+
+async def check_provable(log: Transparency, seen: Iterable[Note]) -> None:
+    """Each checkpoint that was seen is one of the log, which only grew, leaf by leaf."""
+    leaves = await served_leaves(log)
+    for note in seen:
+        assert await is_start(log, leaves, note), note
 
 
 def check_readable_forever(corpus: Path) -> None:

@@ -1,5 +1,7 @@
 """Git sources in the hands of a test."""
 
+import os
+from contextlib import suppress
 from pathlib import Path
 
 from adapters.sources.git import MAX_BYTES, GitSettings, GitSource
@@ -42,3 +44,21 @@ async def content(source: GitSource, known_revision: str | None = None) -> bytes
 def cached(cache_dir: Path, pattern: str) -> list[Path]:
     """What the caches of repositories below *cache_dir* hold."""
     return list(cache_dir.glob(f"git-*/{pattern}"))
+
+
+def workers(of: int | None = None) -> list[int]:
+    """The processes that read repositories for this one, or for another."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it may end while it is looked at
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent == (of or os.getpid()) and b"git_worker" in (folder / "cmdline").read_bytes():
+                found.append(int(folder.name))
+    return found
+
+
+def is_alive(process: int) -> bool:
+    """Whether a process is there, and is no zombie."""
+    with suppress(OSError):
+        return " Z " not in Path(f"/proc/{process}/stat").read_text()
+    return False

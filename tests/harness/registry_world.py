@@ -83,7 +83,7 @@ class RegistryWorld:
         self.log = EventLog(self.storage)
         self.projector = Projector(self.storage, self.log)
         self.registries = Registries(self.projector, self.storage, clock)
-        self.documents = Documents(self.storage)
+        self.documents = Documents(self.storage, lambda: self.projector.live.redactions)
         self.signer = Ed25519Signer.made("example.com/log")
         self.witness = Ed25519Signer.made("witness.example.com/w1")
         self.cosignatures = Cosignatures(self.storage, [witness_key(self.witness)], verify)

@@ -135,7 +135,7 @@ class SyncWorld:
         self.log = EventLog(self.storage)
         self.projector = Projector(self.storage, self.log)
         self.registries = Registries(self.projector, self.storage, self.clock)
-        self.documents = Documents(self.storage)
+        self.documents = Documents(self.storage, lambda: self.projector.live.redactions)
         self.status = MemoryStatus()
         report = StatusReport(self.status, self.clock)
         self.syncer = Syncer(self.storage, self.log, self.projector, report)

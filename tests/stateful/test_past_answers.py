@@ -185,7 +185,7 @@ async def open_memory(_path: Path, clock: SteppingClock) -> StoragePort:
 
 @pytest.mark.parametrize("opener", [open_memory, SqliteStorage.open])
 @pytest.mark.parametrize("check", [check_recorded, check_effective])
-@settings(max_examples=6)
+@settings(max_examples=12)
 @given(history=histories, asking=filters)
 async def test_the_past_is_what_a_model_says(
     opener: Any, check: Any, history: Sequence[Offer | Registries], asking: dict[str, Any]

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-from contextlib import suppress
 from pathlib import Path
 from threading import Event
 
@@ -22,7 +21,7 @@ from domain.ports.source import Unchanged
 from tests.harness.command_line import COMMAND, PATIENCE_SECONDS
 from tests.harness.git_http import GitAnswer, GitHttpServer, GitRequest
 from tests.harness.git_repository import GitRepository
-from tests.harness.git_sources import cached, content, fetch, git_source
+from tests.harness.git_sources import cached, content, fetch, git_source, is_alive, workers
 from tests.harness.server_process import until
 
 REPOSITORY = "catalog/.git"
@@ -248,17 +247,6 @@ async def test_time_is_limited_as_a_whole(server: GitHttpServer, cache: Path) ->
     released.set()
 
 
-def workers(of: int | None = None) -> list[int]:
-    """The processes that read repositories for this one, or for another."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # it may end while it is looked at
-            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            if parent == (of or os.getpid()) and b"git_worker" in (folder / "cmdline").read_bytes():
-                found.append(int(folder.name))
-    return found
-
-
 async def test_process_that_dies(server: GitHttpServer, cache: Path) -> None:
     """What kills libgit2 kills the process that reads, and is told as an error of the source."""
 
@@ -287,13 +275,6 @@ def test_process_ends_with_the_one_that_asked(server: GitHttpServer, tmp_path: P
         process.kill()
     until(lambda: not is_alive(worker))
     answer.set()
-
-
-def is_alive(process: int) -> bool:
-    """Whether a process is there, and is no zombie."""
-    with suppress(OSError):
-        return " Z " not in Path(f"/proc/{process}/stat").read_text()
-    return False
 
 
 async def test_repository_over_the_limit(

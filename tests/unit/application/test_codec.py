@@ -14,15 +14,18 @@ from domain.entry import Lifecycle
 from domain.errors import CorruptLogError, UnknownEventTypeError
 from domain.events import (
     DelistReason,
+    DocumentRedacted,
     EntryDelisted,
     EntryListed,
     EntryRevised,
     EntryStatusChanged,
     Event,
+    HistoryCompleted,
     PinRemoved,
     PinSet,
     RegistryDefined,
     RegistryRetired,
+    RevisionRecorded,
     SourceDefined,
     SourceRetired,
     SyncCompleted,
@@ -51,12 +54,15 @@ BY_CLASS: dict[type, st.SearchStrategy[Event]] = {
     EntryDelisted: st.builds(EntryDelisted),
     SyncCompleted: st.builds(SyncCompleted, counts=counts),
     SyncFailed: st.builds(SyncFailed),
+    RevisionRecorded: st.builds(RevisionRecorded, number=naturals, counts=counts),
+    HistoryCompleted: st.builds(HistoryCompleted),
     SourceDefined: st.builds(SourceDefined),
     SourceRetired: st.builds(SourceRetired),
     RegistryDefined: st.builds(RegistryDefined, rank=naturals),
     RegistryRetired: st.builds(RegistryRetired),
     PinSet: st.builds(PinSet, position=naturals, effective_at=st.none() | instants),
     PinRemoved: st.builds(PinRemoved),
+    DocumentRedacted: st.builds(DocumentRedacted),
 }
 DELISTED = EntryDelisted(
     key=EntryKey(EntryKind.SERVER, "io.example/a", "1.0.0"), reason=DelistReason.WITHDRAWN

@@ -9,15 +9,18 @@ from domain.change import Change, ChangeClass
 from domain.entry import Lifecycle, Status
 from domain.events import (
     DelistReason,
+    DocumentRedacted,
     EntryDelisted,
     EntryListed,
     EntryRevised,
     EntryStatusChanged,
     Event,
+    HistoryCompleted,
     PinRemoved,
     PinSet,
     RegistryDefined,
     RegistryRetired,
+    RevisionRecorded,
     SourceDefined,
     SourceRetired,
     SyncCompleted,
@@ -50,6 +53,18 @@ def _completed(*, unread: bool) -> SyncCompleted:
         ),
         rejected=(),
         notes=(),
+    )
+
+
+def _revision(problem: str | None) -> RevisionRecorded:
+    return RevisionRecorded(
+        revision="0123456789abcdef",
+        number=7,
+        problem=problem,
+        filter_hash="",
+        settings_hash="",
+        counts=SyncCounts(listed=1, delisted=2),
+        rejected=(),
     )
 
 
@@ -94,6 +109,16 @@ SENTENCES: list[tuple[Event, str]] = [
         "sync failed at guard: too few are left",
     ),
     (
+        _revision(None),
+        (
+            "revision 0123456789ab: 1 listed, 0 revised, 0 with another status, 2 delisted, "
+            "0 unchanged, 0 rejected"
+        ),
+    ),
+    (_revision("no JSON"), "revision 0123456789ab is left out: no JSON"),
+    (HistoryCompleted(problem=None), "history recorded"),
+    (HistoryCompleted(problem="it was rewritten"), "history recorded in part: it was rewritten"),
+    (
         SourceDefined(name=MAIN, type="git", format="", location="/srv/a.git", settings_hash=""),
         "source main defined: git /srv/a.git",
     ),
@@ -108,6 +133,10 @@ SENTENCES: list[tuple[Event, str]] = [
         "pin release-7 set at @4711",
     ),
     (PinRemoved(name=PinName("release-7")), "pin release-7 removed"),
+    (
+        DocumentRedacted(document_hash=HASH, reason="a key leaked", redacted_by="ann@host"),
+        f"document {HASH} redacted by ann@host: a key leaked",
+    ),
 ]
 
 

@@ -8,9 +8,11 @@ import pytest
 
 from adapters.signing.ed25519 import Ed25519Signer, verify
 from application.cursor import Cursor, ListFilters, encode_cursor
-from application.remote_registry import Seen, verify_remote
-from domain.checkpoints import cosign
+from application.redactions import RedactionBook
+from application.remote_registry import Seen, ServedVersions, verify_remote
+from domain.checkpoints import cosign, witness_key
 from domain.errors import RemoteLogError, UntrustedLogError
+from domain.events import DocumentRedacted
 from domain.notes import parse_note, sign_note, verifier_key
 from tests.harness.hostile_log import kept, remote_of, served, swapped
 from tests.harness.long_log import lengthen
@@ -55,8 +57,8 @@ async def test_an_honest_registry_is_verified(world: RegistryWorld):
     result = await verified(world)
     assert result.head.checkpoint.size == (await world.storage.head()).position > 300
     assert result.entries == result.head.checkpoint.size
-    assert (result.versions, result.is_first_use, result.since) == (4, False, None)
-    assert (await verified(world, registry="default")).versions == 4
+    assert (result.versions, result.is_first_use, result.since) == (ServedVersions(4), False, None)
+    assert (await verified(world, registry="default")).versions.total == 4
 
 
 async def test_without_a_key_the_first_one_is_trusted(world: RegistryWorld):
@@ -77,12 +79,39 @@ async def test_a_log_that_has_grown_is_verified_from_where_it_was(world: Registr
     assert again.since.checkpoint == again.head.checkpoint
 
 
+class Meanwhile:
+    """A registry in which something happens before each of its lists is read."""
+
+    def __init__(self, remote, happens) -> None:
+        self.remote = remote
+        self.happens = happens
+
+    async def get(self, path, query=None):
+        if path.endswith("/servers"):
+            await self.happens()
+        return await self.remote.get(path, query)
+
+
+async def test_a_registry_that_changes_meanwhile_is_verified(world: RegistryWorld):
+    """What is served now is proven in the tree of now, which goes on from the one verified."""
+    versions = iter("123456789")
+
+    async def happens() -> None:
+        await world.sync("main", [server(f"com.example/{n}", next(versions)) for n in range(3)])
+
+    async with remote_of(world.services) as (remote, _):
+        seen = Seen(key=verifier_key(world.signer))
+        result = await verify_remote(Meanwhile(remote, happens), seen, None, verify)
+    assert result.versions.total == 3
+    assert result.head.checkpoint.size < (await world.storage.head()).position
+
+
 async def test_an_empty_log_is_verified():
     """There is nothing to check but the signature."""
     async with registry_world() as world:
         empty = await served(world, type(world.storage)(None))
         result = await verified(world, services=empty)
-        assert (result.head.checkpoint.size, result.versions) == (0, 0)
+        assert (result.head.checkpoint.size, result.versions.total) == (0, 0)
 
 
 async def test_cosignatures_beside_do_not_matter(world: RegistryWorld):
@@ -91,6 +120,21 @@ async def test_cosignatures_beside_do_not_matter(world: RegistryWorld):
     line = cosign(text, world.witness, datetime(2026, 11, 22, tzinfo=UTC))
     await world.transparency.cosign(text, [line])
     assert len((await verified(world)).head.note.signatures) == 2
+
+
+async def test_a_witness_that_is_asked_for_must_have_cosigned(world: RegistryWorld):
+    """The end of the log, or an older checkpoint that it goes on from; the result says which."""
+    seen = attrs.evolve(await seen_of(world), witnesses=(witness_key(world.witness),))
+    assert "No witness has cosigned" in await refused(world, seen=seen)
+    head, at = await world.transparency.head(), datetime(2026, 11, 22, 9, tzinfo=UTC)
+    await world.transparency.cosign(head.text, [cosign(head.text, world.witness, at)])
+    for size in (head.size, 700):
+        await lengthen(world.storage, size)
+        (witnessed,) = (await verified(world, seen)).witnessed
+        assert (witnessed.witness.name, witnessed.size) == (world.witness.name, head.size)
+        assert witnessed.at == at
+    other = attrs.evolve(seen, witnesses=(witness_key(Ed25519Signer.made("another")),))
+    assert "another has not cosigned" in await refused(world, seen=other)
 
 
 async def test_another_key_is_refused(world: RegistryWorld):
@@ -177,6 +221,30 @@ def flipping(target, place):
         return body[:place] + bytes([body[place] ^ 1]) + body[place + 1 :]
 
     return alter
+
+
+async def test_a_redacted_document_is_proven_by_its_hash(world: RegistryWorld):
+    """Everything else still holds, and the result tells how many there are."""
+    (served_entry,) = (await world.registry()).servers[1:2]
+    await RedactionBook(world.storage, world.log).redact(
+        DocumentRedacted(
+            document_hash=served_entry.entry.document_hash, reason="a secret", redacted_by="legal"
+        )
+    )
+    assert (await verified(world)).versions == ServedVersions(4, redacted=1)
+
+
+async def test_a_redaction_of_what_the_log_does_not_have_is_refused(world: RegistryWorld):
+    """Nobody can serve another version by saying that it was redacted."""
+
+    def alter(target: str, body: bytes) -> bytes:
+        if "/servers" not in target:
+            return body
+        page = json.loads(body)
+        page["servers"][0]["_meta"]["dev.annals/redacted"] = {"documentHash": "0" * 64}
+        return json.dumps(page).encode()
+
+    assert "the log has another document" in await refused(world, alter=alter)
 
 
 async def test_a_document_that_the_log_does_not_have_is_refused(world: RegistryWorld):

@@ -10,11 +10,12 @@ from domain.checkpoints import (
     cosign,
     is_cosigned,
     parse_checkpoint,
+    seen_at,
     trusted_checkpoint,
     witness_key,
 )
 from domain.errors import InvalidNoteError
-from domain.notes import Note, parse_note, sign_note, verifier_key
+from domain.notes import Note, SignatureLine, parse_note, sign_note, verifier_key
 
 TEXT = "example.com/behind-the-sofa\n20852163\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n"
 """The example of the standard."""
@@ -78,6 +79,7 @@ def test_a_checkpoint_that_another_log_signed_is_refused():
 def test_a_witness_says_when_it_saw_a_checkpoint():
     """The time is covered, and is in the signature."""
     line = cosign(TEXT, WITNESS, SEEN_AT)
+    assert seen_at(line) == SEEN_AT
     assert line.signature[:8] == (1679318347).to_bytes(8)
     assert len(line.signature) == 72
     assert is_cosigned(TEXT, line, witness_key(WITNESS), verify)
@@ -85,6 +87,13 @@ def test_a_witness_says_when_it_saw_a_checkpoint():
     assert is_cosigned(TEXT, read, witness_key(WITNESS), verify)
     covered = f"cosignature/v1\ntime 1679318347\n{TEXT}".encode()
     assert verify(WITNESS.public_key, covered, line.signature[8:])
+
+
+def test_a_witness_that_says_no_time_is_told_of():
+    """A number of 64 bits can be none that there is."""
+    line = SignatureLine(name="w", key_id=bytes(4), signature=b"\xff" * 72)
+    with pytest.raises(ValueError, match="at second 18446744073709551615"):
+        seen_at(line)
 
 
 def test_a_cosignature_covers_every_byte():

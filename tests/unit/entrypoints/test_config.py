@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from adapters.sources import SOURCES
 from adapters.sources.file import FileSettings
 from adapters.sources.formats import FORMATS
-from adapters.sources.git import GitSettings
+from adapters.sources.git import GitSettings, History
 from domain.errors import ConfigError
 from domain.filters import Filter, NamePattern
 from domain.identifiers import RegistryName, SourceName
@@ -247,7 +247,7 @@ def test_anchors_share_settings(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", SOURCES, ids=lambda kind: kind.name)
 def test_every_kind_is_configured_by_its_name(tmp_path: Path, kind: Any) -> None:
     """Every kind of source has a block of its name, whose keys are the settings of the kind."""
-    keys = [key for key in known_keys() if key.startswith(f"sources[].{kind.name}.")]
+    keys = {key.split(".")[2] for key in known_keys() if key.startswith(f"sources[].{kind.name}.")}
     assert len(keys) == len(attrs.fields(kind.settings))
     (found,) = problems(tmp_path, f"sources: [{{name: a, {kind.name}: 1}}]")
     assert found == (
@@ -366,6 +366,7 @@ def test_many_problems_at_once(tmp_path: Path) -> None:
 
 
 SOURCE = "source: {type: file, file: {path: /r.json}}\n"
+GIT = "source: {type: git, git: {repository: /r"
 
 
 @pytest.mark.parametrize(
@@ -388,6 +389,9 @@ SOURCE = "source: {type: file, file: {path: /r.json}}\n"
         ("source: {type: file}", "1:9: source: expected exactly one of "),
         ("source: {type: file, file: {path: x}, maxRemoval: 1.1}", "1:51: source.maxRemoval: "),
         ("source: {type: file, file: {path: x}, maxRemoval: -1}", "1:51: source.maxRemoval: "),
+        (f"{GIT}, history: all}}}}", "1:52: source.git.history: expected `full` or a mapping"),
+        (f"{GIT}, history: {{since: 1}}}}}}", "1:60: source.git.history.since: expected text"),
+        (f"{GIT}, history: {{since: soon}}}}}}", "1:60: source.git.history.since: expected a date"),
         ("source: {type: file, file: {path: x}, name: a}", "1:39: source.name: unknown key"),
     ],
 )
@@ -427,6 +431,26 @@ def test_what_is_no_address(address: str) -> None:
     """An address without a port, or with an impossible one, is refused."""
     with pytest.raises(ValueError, match="expected host:port"):
         ServerConfig(address=address)
+
+
+@pytest.mark.parametrize(
+    ("written", "history"),
+    [
+        ("full", History()),
+        ("{since: 2025-01-01}", History(since="2025-01-01")),
+        ("~", None),
+    ],
+)
+def test_history(tmp_path: Path, written: str, history: History | None) -> None:
+    """All of the history, or that since a date, which needs no quotes."""
+    (source,) = read(tmp_path, f"{GIT}, history: {written}}}}}").sources
+    assert source.settings.history == history
+    assert (settings_hash(source) == settings_hash(attrs.evolve(source, settings=NO_HISTORY))) is (
+        history is None
+    )
+
+
+NO_HISTORY = GitSettings(repository="/r")
 
 
 def test_missing_file(tmp_path: Path) -> None:
@@ -554,6 +578,8 @@ def test_known_keys() -> None:
         "sources[].name",
         "sources[].git.tokenFile",
         "sources[].git.maxRepositoryMiB",
+        "sources[].git.history",
+        "sources[].git.history.since",
         "sources[].filter.tags.exclude",
         "registries[].sources",
         "storage.path",

@@ -41,6 +41,11 @@ class Wheel:
 
 
 @attrs.frozen(kw_only=True)
+class Cover:
+    length: int | None = attrs.field(default=None)
+
+
+@attrs.frozen(kw_only=True)
 class Cart:
     owner: str
     wheels: tuple[Wheel, ...] = ()
@@ -57,6 +62,7 @@ class Cart:
     token_file: str | None = attrs.field(default=None, metadata={"path": True})
     map_path: str = attrs.field(default="m", metadata={"path": True})
     origin: str = attrs.field(default="here", metadata={"path": "or URL"})
+    cover: Cover | None = attrs.field(default=None, metadata={"word": "all"})
 
     def __attrs_post_init__(self) -> None:
         if self.is_red and self.kind == "horse":
@@ -192,6 +198,29 @@ def test_problems_in_a_mapping() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("all", Cover()), ({"length": 3}, Cover(length=3)), (None, None)],
+)
+def test_a_word_or_a_mapping(value: Any, expected: Cover | None) -> None:
+    """A word stands for a mapping without keys, where a field has one."""
+    assert cart({"cover": value}).cover == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "path", "message"),
+    [
+        ("half", ("cover",), "expected `all` or a mapping"),
+        (True, ("cover",), "expected `all` or a mapping"),
+        ({"length": "x"}, ("cover", "length"), "expected a whole number, got text"),
+        ({"lenght": 1}, ("cover", "lenght"), "unknown key: did you mean `length`?"),
+    ],
+)
+def test_neither_the_word_nor_a_mapping(value: Any, path: KeyPath, message: str) -> None:
+    """Both are named; what is wrong in a mapping is told of its key."""
+    assert problems({"owner": "o", "cover": value}) == {path: message}
+
+
 def test_a_mapping_as_a_whole() -> None:
     """What a validator refuses of a mapping is a problem of the mapping's key."""
     message = "expected a name shorter than long"
@@ -306,4 +335,6 @@ def test_keys() -> None:
         "tokenFile",
         "mapPath",
         "origin",
+        "cover",
+        "cover.length",
     )
