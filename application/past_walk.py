@@ -18,7 +18,7 @@ from domain.composition import RegistryDefinition, RegistryEntry, compose
 from domain.identifiers import EntryKey, EntryName, Position, SourceName
 from domain.ports.storage import StoragePort
 
-_FIRST, _MORE = 100, 1000  # rows that are read at a time: most who begin to walk want a page
+_FIRST, _MOST = 100, 1600  # rows that are read at a time: most who begin to walk want a page
 
 NamedEntries = tuple[EntryName, Sequence[RegistryEntry]]
 TwoSides = tuple[EntryName, Sequence[RegistryEntry], Sequence[RegistryEntry]]
@@ -96,7 +96,7 @@ class PastSources:
             yield await self._timed([_state(*row) for row in rows])
             if len(rows) < limit:
                 return
-            start, limit = rows[-1][0] + "\0", _MORE
+            start, limit = rows[-1][0] + "\0", min(2 * limit, _MOST)
 
     async def _timed(self, states: Sequence[State]) -> Sequence[State]:
         if not self.effective:

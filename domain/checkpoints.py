@@ -90,11 +90,11 @@ def seen_at(line: SignatureLine) -> datetime:
     """When a witness says that it saw what it cosigned.
 
     Raises:
-        ValueError: at no time that there is.
+        InvalidNoteError: at no time that there is.
     """
     seconds = int.from_bytes(line.signature[:_TIME_BYTES])
     if seconds > _LAST_SECOND:
-        raise ValueError(f"{line.name} says that it cosigned at second {seconds}")
+        raise InvalidNoteError(f"{line.name} says that it cosigned at second {seconds}")
     return datetime.fromtimestamp(seconds, UTC)
 
 

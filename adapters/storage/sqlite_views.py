@@ -21,6 +21,9 @@ _ARCHIVE = """
 _DELETE = "DELETE FROM view_rows WHERE projection = ? AND version = ? AND key = ?"
 _PUT = "INSERT OR REPLACE INTO view_rows VALUES (?, ?, ?, ?, ?)"
 _KEYS = "projection = ?1 AND version = ?2 AND key >= ?3 AND key < ?4"
+_BOUND = f"""
+    SELECT coalesce((SELECT key FROM view_rows WHERE {_KEYS} ORDER BY key LIMIT 1 OFFSET ?5), ?4)
+"""
 # Both halves come in the order of their keys, so no more of them is read than is wanted.
 _ROWS_AT = f"""
     SELECT key, value FROM view_rows WHERE {_KEYS} AND since <= ?5
@@ -83,8 +86,19 @@ def _put_rows(view: View, since: Position, puts: Mapping[str, bytes]) -> list[tu
 async def rows_at(
     database: SqliteDatabase, view: View, position: Position, start: str, stop: str, limit: int
 ) -> Sequence[tuple[str, bytes]]:
-    """Rows of a range as they were."""
-    return await database.fetch(_ROWS_AT, *_name(view), start, stop, position, limit)
+    """Rows of a range as they were.
+
+    It is read in parts, or a half that has nothing of that position would be read to its end.
+    """
+    found: list[tuple[str, bytes]] = []
+    some = 2 * limit
+    while True:
+        ((bound,),) = await database.fetch(_BOUND, *_name(view), start, stop, some)
+        left = limit - len(found)
+        found += await database.fetch(_ROWS_AT, *_name(view), start, bound, position, left)
+        if len(found) == limit or bound == stop:
+            return found
+        start, some = bound, 2 * some
 
 
 async def row_history(

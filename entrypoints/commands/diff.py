@@ -95,7 +95,7 @@ def _told_apart() -> Iterator[None]:
     """No error ends the program with what stands for a difference."""
     try:
         yield
-    except (SystemExit, click.Abort):
+    except (SystemExit, click.Abort, BrokenPipeError):
         raise SystemExit(TROUBLE) from None
     except Exception:  # noqa: BLE001  # whatever it is, nobody knows whether anything differs
         traceback.print_exc()

@@ -21,7 +21,7 @@ from tests.harness.git_repository import ISOLATED, GitRepository
 from tests.harness.new_commits import collect
 
 ROOT = Path(__file__).resolve().parents[2]
-REVISIONS = 400
+REVISIONS = 200
 BEGAN = 1_600_000_000
 LONGEST_SECONDS = 0.05  # from an acknowledgement to the kill: some revisions
 PATIENCE_SECONDS = 60

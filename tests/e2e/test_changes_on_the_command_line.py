@@ -6,13 +6,15 @@ import pty
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
-from tests.harness.command_line import COMMAND, PATIENCE_SECONDS, Done, environment, registry
+from entrypoints.cli import main
+from tests.harness.command_line import COMMAND, PATIENCE_SECONDS, Done, environment
 
 CONFIGURATION = "sources:\n  - {name: ours, file: {path: ours.json}}\n"
 ONE = "io.example/one"
@@ -34,7 +36,12 @@ def image(tag: str, stars: int, version: str = "1.0.0") -> dict[str, Any]:
 
 
 def annals(directory: Path, *arguments: object) -> Done:
-    return registry(*arguments, cwd=directory, REGISTRY_CONFIG="annals.yaml")
+    """Run a command in this process: to start one takes longer than most of what they do."""
+    with chdir(directory):
+        done = CliRunner().invoke(
+            main, [str(each) for each in arguments], env={"REGISTRY_CONFIG": "annals.yaml"}
+        )
+    return Done(code=done.exit_code, output=done.stdout_bytes, errors=done.stderr)
 
 
 def offer(directory: Path, *servers: dict[str, Any]) -> int:
@@ -65,9 +72,7 @@ def test_the_history_of_a_server_is_shown(changed: Path):
     came, listed, turned, reused, difference = done.text.splitlines()
     assert came.startswith("@4  20")
     assert came.endswith("Z  added")
-    assert listed == (
-        "  + 1.0.0  [documentation] [execution] [identity] [lifecycle] [popularity]  from ours"
-    ).replace(" [popularity]", "")
+    assert listed == "  + 1.0.0  [documentation] [execution] [identity] [lifecycle]  from ours"
     assert turned.endswith("Z  changed")
     assert reused == "  ~ 1.0.0  [execution]  version reused!  from ours"
     assert '"ghcr.io/example/one:v1" -> "ghcr.io/example/one:v2"' in difference
@@ -137,8 +142,8 @@ def test_the_exit_code_tells_of_differences(changed: Path, options: list[str], c
     assert annals(changed, "diff", "--exit-code", *options).code == code
 
 
-def test_a_crash_is_no_difference(changed: Path, tmp_path: Path):
-    """Nor is a pipe that nobody reads from."""
+def test_a_closed_pipe_is_no_difference(changed: Path):
+    """Nobody could tell by the code what was not written."""
     reader, writer = os.pipe()
     os.close(reader)
     with os.fdopen(writer, "wb") as closed:

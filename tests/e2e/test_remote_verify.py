@@ -6,12 +6,16 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import anyio.to_thread
+import httpx
 import pytest
 
 from adapters.signing.ed25519 import open_key
 from domain.notes import verifier_key
 from tests.harness.command_line import Done, registry
-from tests.harness.server_process import ServerProcess, started
+from tests.harness.hostile_server import hostile_server
+from tests.harness.server_process import ServerProcess, started, until
+from tests.harness.witness_server import WitnessOfOneLog
 
 CONFIGURATION = "source: {type: file, file: {path: offered.json}}\nserver: {drain: 0s}\n"
 
@@ -169,6 +173,29 @@ def test_a_log_in_memory_has_no_key_to_keep(tmp_path: Path) -> None:
     done = annals(tmp_path, "key")
     assert done.code == 1
     assert "/log/key" in done.errors
+
+
+async def test_a_witness_cosigns_what_is_verified(tmp_path: Path) -> None:
+    """It is asked by the server; who verifies the log can demand that it has cosigned."""
+    key = str(verifier_key(open_key(tmp_path / "data" / "log.key", "example.com/log")))
+    witness = WitnessOfOneLog(key)
+    async with hostile_server() as listening:
+        listening.answer = witness.answer
+        asked = f"{{key: '{witness.verifier_key}', url: '{listening.url()}'}}"
+        (fill(tmp_path) / "annals.yaml").write_text(
+            f"{CONFIGURATION}log: {{witnesses: [{asked}]}}\n"
+        )
+        await anyio.to_thread.run_sync(verify_with_witness, tmp_path, key, witness.verifier_key)
+
+
+def verify_with_witness(directory: Path, key: str, witness: str) -> None:
+    with started(directory) as server:
+        server.until_ready()
+        until(lambda: httpx.get(f"{server.url}/log/checkpoint/witnessed").is_success)
+        done = verify(server, directory, "--key", key, "--witness", witness)
+        assert "Witnessed    by witness.example.com/w1 at " in done.text
+        done = verify(server, directory, "--key", key, "--witness", witness, "--json")
+        assert done.json["witnessed"][0]["at"] == "2023-11-14T22:13:20+00:00"
 
 
 def test_options_of_another_registry_need_its_url(directory: Path) -> None:

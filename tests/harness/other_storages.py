@@ -62,6 +62,7 @@ class CopiedLog:
     commits_read: Sequence[StoredCommit]
     events: Sequence[StoredEvent]
     bodies: Mapping[DocumentHash, bytes] = attrs.field(factory=dict)
+    erased: frozenset[DocumentHash] = frozenset()
 
     async def head(self) -> Head:
         if not self.commits_read:
@@ -82,7 +83,7 @@ class CopiedLog:
         yield list(self.bodies)
 
     async def erased_hashes(self) -> Collection[DocumentHash]:
-        return ()
+        return self.erased
 
     async def self_check(self) -> Sequence[Damage]:
         return []

@@ -27,6 +27,10 @@ class RealHistory:
         parsed: dict[str, Any] = json.loads(content)
         return parsed
 
+    def commit_seconds(self) -> list[int]:
+        """The time of each revision's commit, in seconds since 1970."""
+        return [int(line) for line in self._git("log", "--reverse", "--format=%ct", "main").split()]
+
     def _git(self, *arguments: str) -> str:
         return _git("--git-dir", str(self.repository), *arguments)
 

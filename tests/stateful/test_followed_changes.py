@@ -2,13 +2,18 @@
 
 import json
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import attrs
 import msgspec
 import pytest
 
+from adapters.storage.memory import MemoryStorage
+from adapters.storage.sqlite import SqliteStorage
 from application.change_details import ALL_CLASSES, SHOWN, ServerChange
 from application.change_feed import BEGINNING, ChangeFeed, Mark, parse_mark
 from application.change_rendering import change_json
@@ -18,9 +23,11 @@ from application.served import PastRegistry
 from domain.asof import NOW, Asked, AtPosition
 from domain.change import ChangeClass
 from domain.composition import RegistryEntry
-from domain.errors import RegistryNotFoundError
+from domain.errors import NothingInEffectError, RegistryNotFoundError
 from domain.guards import Guards
 from domain.identifiers import EntryKey, EntryName, Position, SourceName
+from domain.ports.storage import StoragePort
+from tests.harness.clock import START, SteppingClock
 from tests.harness.new_commits import collect
 from tests.harness.sync_world import (
     HeldSource,
@@ -115,11 +122,15 @@ class World:
         configured = sorted(self.world.projector.live.definitions.sources)
         source = self.random.choice(configured)
         self.ports[source].offer(*self._offer())
+        self.ports[source].details = {"effective_at": self._long_ago()}
         guards = Guards(allow_empty=True, max_removal=1.0)
         synced = synced_source(self.ports[source], source, guards=guards)
         outcome = await self.world.syncer.sync(synced)
         assert outcome.completed, outcome.failed
         assert not outcome.completed.rejected, outcome.completed.rejected
+
+    def _long_ago(self) -> datetime:
+        return START - timedelta(days=self.random.randrange(100))
 
     def _offer(self) -> Sequence[Mapping[str, Any]]:
         keys = [(name, version) for name in NAMES for version in VERSIONS]
@@ -166,20 +177,39 @@ class World:
         """Where each commit ends."""
         return [commit.last_position for commit in await collect(self.world.storage.commits())]
 
-    async def past(self, registry: str, position: Position) -> PastRegistry:
-        return await self.world.registries.past(registry, Asked(at=AtPosition(position)))
+    async def past(
+        self, registry: str, position: Position, effective_at: datetime | None = None
+    ) -> PastRegistry:
+        asked = Asked(at=AtPosition(position), effective_at=effective_at)
+        return await self.world.registries.past(registry, asked)
+
+    async def any_past(self) -> PastRegistry:
+        """A registry of any moment that it was there at, in one of both times."""
+        while True:
+            registry = self.random.choice(["default", "default", "other"])
+            effective_at = self.random.choice([None, None, self._long_ago()])
+            with suppress(RegistryNotFoundError, NothingInEffectError):
+                return await self.past(
+                    registry, self.random.choice(await self.ends()), effective_at
+                )
 
 
-@pytest.fixture(params=range(4))
-async def world(request: pytest.FixtureRequest) -> World:
-    """A world in which little has happened."""
+@pytest.fixture(params=[(0, False), (1, False), (2, False), (3, True)], ids=str)
+async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
+    """A world in which little has happened, out of a seed, in memory or in a file."""
+    seed, in_file = request.param
+    clock = SteppingClock()
+    storage: StoragePort = (
+        await SqliteStorage.open(tmp_path / "annals.db", clock) if in_file else MemoryStorage(clock)
+    )
     made = World(
-        random=random.Random(request.param),
-        world=await loaded_world(),
+        random=random.Random(seed),
+        world=await loaded_world(storage),
         ports={source: HeldSource() for source in SOURCES},
     )
     await made.world.configure(ORDERS[1])
-    return made
+    yield made
+    await storage.close()
 
 
 async def grow(world: World) -> None:
@@ -277,19 +307,15 @@ async def test_the_last_changes_are_the_end_of_the_feed(world: World) -> None:
 
 
 async def test_a_diff_is_what_a_naive_comparison_finds(world: World) -> None:
-    """In both directions, between moments and between registries, in pages as in one."""
+    """In both directions and times, between moments and registries, in pages as in one."""
     await grow(world)
-    ends = await world.ends()
-    for _ in range(12):
-        registries = world.random.choices(["default", "default", "other"], k=2)
-        try:
-            old, new = [await world.past(name, world.random.choice(ends)) for name in registries]
-        except RegistryNotFoundError:
-            continue
+    for _ in range(20):
+        old, new = await world.any_past(), await world.any_past()
         found = await world.diff.page(old, new, None, 10**6)
         assert found.next is None
         assert [compared(change) for change in found.changes] == await naive_diff(old, new)
         assert await paged(world, old, new) == found.changes
+        assert await world.diff.everything(old, new) == found.changes
 
 
 async def test_the_short_cut_and_the_walk_agree(world: World) -> None:

@@ -1,6 +1,7 @@
 """Documents that are taken away, and all that stays as it was."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import anyio
 import attrs
@@ -25,6 +26,7 @@ from domain.identifiers import DocumentHash
 from domain.redaction import Redaction
 from tests.harness.checkers import check_rebuildable
 from tests.harness.new_commits import whole_log
+from tests.harness.other_storages import CopiedLog
 from tests.harness.sync_world import HeldSource, SyncWorld, loaded_world, server, synced_source
 
 SECRET = "hunter2"
@@ -37,6 +39,7 @@ def hash_of(document: Mapping[str, object]) -> DocumentHash:
 
 
 LEAKED = hash_of(LEAKY)
+SOUND = hash_of(server("a"))
 EVENT = DocumentRedacted(document_hash=LEAKED, reason="a key leaked", redacted_by="ann@host")
 
 
@@ -167,8 +170,9 @@ async def test_only_the_name_of_what_was_redacted_is_found(
 
 async def test_a_file_leaves_it_out_and_counts_it(world: SyncWorld) -> None:
     """A replayed file can be fed to any registry, of any moment."""
+    end = await world.log.end()
     await redact(world)
-    commit = await world.log.resolve(AtPosition(5), world.clock)
+    commit = await world.log.resolve(AtPosition(end), world.clock)
     registry = (await replay(world.log, Moment(commit=commit))).registry()
     documents = Documents(world.storage)
     file = await render_file(registry, documents, UpstreamFormat())
@@ -202,6 +206,31 @@ async def test_what_follows_a_redacted_document_is_compared_with_nothing(
         ("/description", "/title"),
     ]
     assert await world.storage.documents([LEAKED]) == {}
+
+
+@pytest.mark.parametrize(
+    ("changed", "position", "words"),
+    [
+        ({"erased": frozenset()}, 7, f"document {LEAKED} was redacted, and is not erased"),
+        ({"erased": frozenset({LEAKED, SOUND})}, 3, f"{SOUND} was erased, and no event says so"),
+        ({"bodies": {}}, 3, f"document {SOUND} is missing"),
+    ],
+)
+async def test_what_does_not_fit_is_named(
+    world: SyncWorld, changed: dict[str, Any], position: int, words: str
+) -> None:
+    """Where the storage erased something else than the log says, or lost it."""
+    await redact(world)
+    commits, events = await whole_log(world.storage)
+    copied = CopiedLog(
+        commits_read=commits,
+        events=events,
+        bodies=await every_body(world),
+        erased=frozenset(await world.storage.erased_hashes()),
+    )
+    assert (await verify(copied)).damages == ()
+    damages = (await verify(attrs.evolve(copied, **changed))).damages
+    assert (damages[0].position, words in damages[0].what) == (position, True)
 
 
 offered = st.lists(

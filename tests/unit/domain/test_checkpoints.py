@@ -92,7 +92,7 @@ def test_a_witness_says_when_it_saw_a_checkpoint():
 def test_a_witness_that_says_no_time_is_told_of():
     """A number of 64 bits can be none that there is."""
     line = SignatureLine(name="w", key_id=bytes(4), signature=b"\xff" * 72)
-    with pytest.raises(ValueError, match="at second 18446744073709551615"):
+    with pytest.raises(InvalidNoteError, match="at second 18446744073709551615"):
         seen_at(line)
 
 

@@ -272,6 +272,21 @@ def test_beside_the_main_thread_only_the_file_is_followed(tmp_path: Path) -> Non
     assert done == [{"a"}]
 
 
+async def test_webhooks_are_taken_over(tmp_path: Path) -> None:
+    """New ones begin, those that are gone end, and one that is as it was is not touched."""
+    hook = "  - {name: NAME, url: 'http://127.0.0.1:9/', secretFile: secret}\n"
+    async with at_work(tmp_path) as world:
+        webhooks = world.container.webhooks()
+        seen = []
+        for names in ("xy", "yz", ""):
+            listed = "".join(hook.replace("NAME", name) for name in names)
+            world.file.write_text(ONLY_A + ("webhooks:\n" + listed if names else ""))
+            assert await world.configuration.reload()
+            seen.append({one.webhook.name: one for one in await webhooks.overviews()})
+        assert [list(overviews) for overviews in seen] == [["x", "y"], ["y", "z"], []]
+        assert seen[0]["y"].progress is seen[1]["y"].progress
+
+
 async def test_what_needs_a_restart_keeps_its_value_and_is_named(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -286,7 +301,7 @@ async def test_what_needs_a_restart_keeps_its_value_and_is_named(
 
 
 def test_keys_that_need_a_restart() -> None:
-    """All but sources and registries, each by its name."""
+    """All but sources, registries and webhooks, each by its name."""
     before = Config(sources=(), registries=())
     others = {
         "storage.path": attrs.evolve(before, storage=StorageConfig(path="x")),
