@@ -78,16 +78,28 @@ class Backfill:
         port = source.port
         if not isinstance(port, HistoryPort) or not port.keeps_history:
             return ()
-        recorded = await self._recorded(source.name)
+        recorded, catalog_version = await self._standing(source.name)
         if recorded.is_complete:
             return ()
-        if await self._store.stream_version(catalog_stream(source.name)) != recorded.changes:
+        if catalog_version != recorded.changes:
             return (TOO_LATE,)
         if recorded.revision is None and not await self._offers_something(source):
             return ()
         live = await self._projector.catch_up()
         catalog = live.catalogs.get(source.name, Catalog())
         return await self._record_all(source, port, recorded, catalog, progress)
+
+    async def _standing(self, source: SourceName) -> tuple[_Recorded, int]:
+        """What is recorded, and the version of the catalog stream at the same time.
+
+        Both are read again while another process records: what it adds is no other past.
+        """
+        while True:
+            recorded = await self._recorded(source)
+            catalog_version = await self._store.stream_version(catalog_stream(source))
+            version = await self._store.stream_version(history_stream(source))
+            if version == recorded.stream_version:
+                return recorded, catalog_version
 
     async def _recorded(self, source: SourceName) -> _Recorded:
         recorded, stream = _Recorded(), history_stream(source)
@@ -104,8 +116,7 @@ class Backfill:
         fetched = await fetch(source, None)
         commit_id = _commit_id(source.name)
         async with self._reader.staging(commit_id):
-            payloads = fetched.payloads
-            findings = await self._reader.read(source, payloads, Catalog(), commit_id)
+            findings = await self._reader.read(source, fetched.payloads, Catalog(), commit_id)
         return bool(findings.kept)
 
     async def _record_all(
@@ -116,7 +127,7 @@ class Backfill:
         catalog: Catalog,
         progress: Progress,
     ) -> tuple[str, ...]:
-        problem = None
+        problem, count = None, 0
         try:
             revisions = received(source.name, port.history(recorded.revision))
             async with aclosing(revisions):
@@ -124,6 +135,7 @@ class Backfill:
                     catalog, event = await self._record(source, past, recorded, catalog)
                     recorded = recorded.and_then(event)
                     progress(past.number, past.total)
+                    count += 1
         except HistoryRewrittenError as error:
             problem = str(error)
         write = Write(
@@ -132,7 +144,8 @@ class Backfill:
             [HistoryCompleted(problem=problem)],
         )
         await self._log.append(_commit_id(source.name), [write])
-        return (problem,) if problem else ()
+        noted = f"revisions of its history that were recorded: {count}"
+        return (noted, problem) if problem else (noted,)
 
     async def _record(
         self, source: "SyncedSource", past: PastRevision, recorded: _Recorded, catalog: Catalog

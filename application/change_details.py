@@ -45,7 +45,8 @@ def parse_classes(text: str) -> frozenset[ChangeClass]:
 class VersionChange:
     """What became of a version. `body` is its document now, None where it left.
 
-    Where a document is `redacted` nobody can tell any longer what differs in it.
+    Where a document is `redacted` nobody can tell any longer what differs in it. Where nothing
+    else changed, that is the change.
     """
 
     comparison: Comparison
@@ -153,7 +154,7 @@ def _version_change(comparison: Comparison, bodies: _Bodies) -> VersionChange:
         comparison=comparison,
         differences=(*told, *(found or ())),
         body=bodies[after.entry.document_hash] if after else None,
-        redacted=found is None,
+        redacted=found is None or before == after,
     )
 
 

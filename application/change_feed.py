@@ -8,16 +8,22 @@ import attrs
 from application.change_details import ALL_CLASSES, Compared, ServerChange, detailed
 from application.documents import Documents
 from application.past_walk import PastSources, merged_walk, recorded_sources, sort_key
-from application.projections import CATALOGS, DEFINITIONS
+from application.projections import CATALOGS
 from application.projections.catalogs import end_of, key_prefix, parse_row_key
 from application.registries import LAST_KEY, Registries
-from application.registry_version import ALWAYS, find_registry
+from application.registry_eras import Era, definition_at, read_eras
+from application.registry_version import ALWAYS
 from domain.change import ChangeClass
-from domain.comparison import compare
+from domain.comparison import Comparison, compare, retold
 from domain.composition import RegistryDefinition, RegistryEntry
-from domain.definitions import Definitions
 from domain.errors import InvalidCursorError, ServerNotFoundError
-from domain.identifiers import ORIGIN, EntryKind, EntryName, Position, RegistryName
+from domain.identifiers import (
+    ORIGIN,
+    EntryKind,
+    EntryName,
+    Position,
+    RegistryName,
+)
 from domain.ports.storage import StoragePort
 
 _AT_A_TIME = 100  # names whose documents are read and compared together
@@ -71,14 +77,6 @@ def _not_a_mark(text: str) -> InvalidCursorError:
     )
 
 
-@attrs.frozen
-class _Era:
-    """What a registry was made of since a position, None where there was no such registry."""
-
-    since: Position
-    definition: RegistryDefinition | None
-
-
 @attrs.frozen(kw_only=True)
 class FeedPage:
     """Some changes in the order of positions.
@@ -100,6 +98,7 @@ class ChangeFeed:
         self._storage = storage
         self._registries = registries
         self._documents = documents
+        self._redacted_names: dict[tuple[RegistryName, Position], Sequence[EntryName]] = {}
 
     async def page(
         self,
@@ -116,7 +115,7 @@ class ChangeFeed:
             RegistryNotFoundError
         """
         upto = await self._registries.horizon() if upto is None else upto
-        eras = await self._eras(registry, upto)
+        eras = await read_eras(self._storage, self._registries, registry, upto)
         touched = self._touched(eras, after, upto)
         return await self._page(touched, after, upto, limit, classes)
 
@@ -137,7 +136,7 @@ class ChangeFeed:
             ServerNotFoundError: the registry never had that name.
         """
         upto = await self._registries.horizon() if upto is None else upto
-        eras = await self._eras(registry, upto)
+        eras = await read_eras(self._storage, self._registries, registry, upto)
         positions = await self._positions_of(name, eras, upto)
         if not positions:
             raise ServerNotFoundError("Server not found: the registry never had one of that name")
@@ -160,7 +159,7 @@ class ChangeFeed:
         Raises:
             RegistryNotFoundError
         """
-        eras = await self._eras(registry, upto)
+        eras = await read_eras(self._storage, self._registries, registry, upto)
         found: list[ServerChange] = []
         for _ in range(_MOST_STRETCHES):
             if len(found) >= limit or upto == ORIGIN:
@@ -172,7 +171,7 @@ class ChangeFeed:
             upto = after.position
         return found[:limit]
 
-    async def _stretch(self, eras: Sequence[_Era], upto: Position) -> Position:
+    async def _stretch(self, eras: Sequence[Era], upto: Position) -> Position:
         """Behind which position few enough names changed; a turn is a stretch of its own."""
         if any(era.since == upto for era in eras):
             return upto - 1
@@ -213,24 +212,8 @@ class ChangeFeed:
         end = after if after.position > upto else Mark(upto)
         return FeedPage(changes=found, next=end, is_last=True, position=upto)
 
-    async def _eras(self, registry: str | None, upto: Position) -> Sequence[_Era]:
-        """What the registry was made of, from which position on."""
-        rows = await self._storage.row_history(DEFINITIONS.view, start="", stop=LAST_KEY)
-        known = [
-            (row.since, DEFINITIONS.restore([(row.key, row.value)]))
-            for row in rows
-            if row.since <= upto
-        ]
-        name = find_registry(known[-1][1] if known else Definitions(), registry).name
-        eras = [_Era(ORIGIN, None)]
-        for since, definitions in known:
-            definition = definitions.registries.get(name)
-            if definition != eras[-1].definition:
-                eras.append(_Era(since, definition))
-        return eras
-
     async def _touched(
-        self, eras: Sequence[_Era], after: Mark, upto: Position
+        self, eras: Sequence[Era], after: Mark, upto: Position
     ) -> AsyncGenerator[Compared, None]:
         """Every name at every position, in order, that may have changed there."""
         turns = [era for era in eras if era.since <= upto and _is_beyond(era, after)]
@@ -258,21 +241,41 @@ class ChangeFeed:
             place = rows[-1]
 
     async def _turn(
-        self, turn: _Era, eras: Sequence[_Era], after: Mark
+        self, turn: Era, eras: Sequence[Era], after: Mark
     ) -> AsyncGenerator[Compared, None]:
         """What changes for readers when a registry comes to be made of something else."""
         start = after.name if turn.since == after.position else None
-        before = self._sources(_definition_at(eras, turn.since - 1), turn.since)
+        if turn.redacted:
+            for name in await self._names_of(turn):
+                if start is None or sort_key(name) > sort_key(start):
+                    yield await self._compared(name, eras, turn.since, Mark(turn.since, name))
+            return
+        before = self._sources(definition_at(eras, turn.since - 1), turn.since)
         async for name, old, new in merged_walk(
             before, self._sources(turn.definition, turn.since), start
         ):
             if name != start:
-                yield await self._compared_as(name, old, new, Mark(turn.since, name))
+                mark = Mark(turn.since, name)
+                yield await self._compared_as(name, old, new, mark, compare(old, new))
+
+    async def _names_of(self, turn: Era) -> Sequence[EntryName]:
+        """The names under which a registry showed a document that was taken away."""
+        if turn.definition is None:
+            return ()
+        key = turn.definition.name, turn.since
+        if key not in self._redacted_names:
+            async with aclosing(self._sources(turn.definition, turn.since).walk()) as names:
+                self._redacted_names[key] = [
+                    name
+                    async for name, entries in names
+                    if any(served.entry.document_hash == turn.redacted for served in entries)
+                ]
+        return self._redacted_names[key]
 
     async def _touched_at(
         self,
         name: EntryName,
-        eras: Sequence[_Era],
+        eras: Sequence[Era],
         after: Mark,
         positions: Iterable[Position],
     ) -> AsyncGenerator[Compared, None]:
@@ -284,7 +287,7 @@ class ChangeFeed:
                 yield await self._compared(name, eras, position, mark)
 
     async def _positions_of(
-        self, name: EntryName, eras: Sequence[_Era], upto: Position
+        self, name: EntryName, eras: Sequence[Era], upto: Position
     ) -> Sequence[Position]:
         """Where anything was recorded under a name in what the registry was ever made of."""
         found: set[Position] = set()
@@ -296,16 +299,18 @@ class ChangeFeed:
         return sorted(position for position in found | turns if position <= upto)
 
     async def _compared(
-        self, name: EntryName, eras: Sequence[_Era], position: Position, mark: Mark
+        self, name: EntryName, eras: Sequence[Era], position: Position, mark: Mark
     ) -> Compared:
         before = await self._named(name, eras, position - 1)
         after = await self._named(name, eras, position)
-        return await self._compared_as(name, before, after, mark)
+        redacted = {era.redacted for era in eras if era.since == position}
+        comparisons = compare(before, after) or retold(after, redacted)
+        return await self._compared_as(name, before, after, mark, comparisons)
 
     async def _named(
-        self, name: EntryName, eras: Sequence[_Era], position: Position
+        self, name: EntryName, eras: Sequence[Era], position: Position
     ) -> Sequence[RegistryEntry]:
-        return await self._sources(_definition_at(eras, position), position).named(name)
+        return await self._sources(definition_at(eras, position), position).named(name)
 
     async def _compared_as(
         self,
@@ -313,8 +318,8 @@ class ChangeFeed:
         before: Sequence[RegistryEntry],
         after: Sequence[RegistryEntry],
         mark: Mark,
+        comparisons: tuple[Comparison, ...],
     ) -> Compared:
-        comparisons = compare(before, after)
         return Compared(
             mark=str(mark),
             commit=await self._storage.commit_of(mark.position) if comparisons else None,
@@ -335,11 +340,7 @@ def _page_upto(mark: str, found: Sequence[ServerChange], upto: Position) -> Feed
     return FeedPage(changes=found, next=parse_mark(mark), is_last=False, position=upto)
 
 
-def _definition_at(eras: Sequence[_Era], position: Position) -> RegistryDefinition | None:
-    return next(era.definition for era in reversed(eras) if era.since <= position)
-
-
-def _is_beyond(era: _Era, after: Mark) -> bool:
+def _is_beyond(era: Era, after: Mark) -> bool:
     """Whether a reader at *after* has not seen all of what an era began with."""
     return era.since > after.position or (era.since == after.position and after.name is not None)
 

@@ -87,24 +87,24 @@ class PastSources:
 
     async def _pages(
         self, source: SourceName, start: str, stop: str
-    ) -> AsyncIterator[Sequence[State]]:
+    ) -> AsyncIterator[Iterable[State]]:
+        """States that are only restored when they are reached: many walks end early."""
         limit = _FIRST
         while True:
             rows = await self.storage.rows_at(
                 CATALOGS.view, self.positions[source], start=start, stop=stop, limit=limit
             )
-            yield await self._timed([_state(*row) for row in rows])
+            yield await self._timed(_state(*row) for row in rows)
             if len(rows) < limit:
                 return
             start, limit = rows[-1][0] + "\0", min(2 * limit, _MOST)
 
-    async def _timed(self, states: Sequence[State]) -> Sequence[State]:
+    async def _timed(self, states: Iterable[State]) -> Iterable[State]:
         if not self.effective:
             return states
-        times = await self.storage.effective_times(
-            {at for _, state in states for at in state.times}
-        )
-        return [(key, state.at_source(times)) for key, state in states]
+        known = list(states)
+        times = await self.storage.effective_times({at for _, state in known for at in state.times})
+        return [(key, state.at_source(times)) for key, state in known]
 
 
 def recorded_sources(

@@ -80,7 +80,7 @@ class Reader:
         stored = await self._store.documents(wanted - offered.keys())
         bodies = {**stored, **{known: offered[known] for known in wanted & offered.keys()}}
         if wanted - bodies.keys():  # nobody can tell any longer what an erased document said
-            bodies = {**dict.fromkeys(await self._store.erased_hashes(), b"{}"), **bodies}
+            bodies = {**dict.fromkeys(await self._store.erasures(), b"{}"), **bodies}
         return await anyio.to_thread.run_sync(_compared, catalog, news, bodies)
 
 

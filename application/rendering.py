@@ -5,12 +5,9 @@ from collections.abc import Iterable, Sequence
 
 from domain.canonical_json import canonical_json
 from domain.composition import RegistryEntry
-from domain.entry import OFFICIAL_META
+from domain.entry import OFFICIAL_META, REDACTED_META
 from domain.redaction import Redaction
 from domain.timestamps import to_rfc_3339
-
-REDACTED_META = "dev.annals/redacted"
-"""Where an answer tells why it has no document."""
 
 _LONGEST_DESCRIPTION = 100  # as clients of the standard may demand
 

@@ -1,6 +1,6 @@
 """Checks a whole log: every event, every commit, every document, recomputed."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 import anyio.to_thread
@@ -79,7 +79,7 @@ class _LogCheck:
         self.commits = 0
         self.root = EMPTY_ROOT
         self.named: dict[DocumentHash, Position] = {}
-        self.redacted: dict[DocumentHash, Position] = {}
+        self.redacted: dict[DocumentHash, StoredEvent] = {}
         self._expected: Sequence[StoredCommit] = ()
         self._frontier = Frontier()
         self._streams: dict[StreamName, StreamHead] = {}
@@ -141,7 +141,7 @@ class _LogCheck:
         if isinstance(decoded, EntryListed | EntryRevised):
             self.named.setdefault(decoded.document_hash, event.position)
         if isinstance(decoded, DocumentRedacted):
-            self.redacted.setdefault(decoded.document_hash, event.position)
+            self.redacted.setdefault(decoded.document_hash, event)
 
     def _commit(self, event: StoredEvent) -> Iterator[Damage]:
         """Hold the event against its commit; at the commit's end, the tree against its root."""
@@ -178,23 +178,25 @@ async def _document_damages(storage: StoragePort, check: _LogCheck) -> list[Dama
             found += await _batch_damages(storage, hashes, check)
             for known in hashes:
                 missing.pop(known, None)
-        found += _erasure_damages(check, frozenset(await storage.erased_hashes()))
+        found += _erasure_damages(check, await storage.erasures())
     except _UNREADABLE as error:
         return [*found, Damage(position=None, what=f"the documents cannot be listed: {error}")]
     found += [_damage(position, f"document {h} is missing") for h, position in missing.items()]
     return found
 
 
-def _erasure_damages(check: _LogCheck, erased: frozenset[DocumentHash]) -> Iterator[Damage]:
+def _erasure_damages(
+    check: _LogCheck, erasures: Mapping[DocumentHash, CommitId]
+) -> Iterator[Damage]:
     """Where storage and log do not agree on what was redacted."""
-    for known in sorted(erased - check.redacted.keys()):
+    for known in sorted(erasures.keys() - check.redacted.keys()):
         yield Damage(
             position=check.named.get(known),
             what=f"document {known} was erased, and no event says so",
         )
-    for known, position in check.redacted.items():
-        if known not in erased:
-            yield _damage(position, f"document {known} was redacted, and is not erased")
+    for known, event in check.redacted.items():
+        if erasures.get(known) != event.commit_id:
+            yield _damage(event.position, f"document {known} was redacted, and is not erased by it")
 
 
 async def _batch_damages(

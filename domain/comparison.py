@@ -1,11 +1,12 @@
 """Two states of a registry side by side, name by name."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from enum import StrEnum
 
 import attrs
 
 from domain.composition import RegistryEntry
+from domain.identifiers import DocumentHash
 
 
 class Outcome(StrEnum):
@@ -67,6 +68,17 @@ def compare(
         _comparison(old.get(version), new.get(version), _newest(left) or _newest(before), came)
         for version in sorted(old.keys() | new.keys())
         if old.get(version) != new.get(version)
+    )
+
+
+def retold(
+    entries: Sequence[RegistryEntry], documents: Container[DocumentHash | None]
+) -> tuple[Comparison, ...]:
+    """Versions that are as they were, but have one of these documents, which were taken away."""
+    return tuple(
+        Comparison(before=served, after=served)
+        for served in entries
+        if served.entry.document_hash in documents
     )
 
 

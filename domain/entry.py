@@ -13,6 +13,8 @@ from domain.identifiers import DocumentHash, EntryKey, EntryKind
 OFFICIAL_META = "io.modelcontextprotocol.registry/official"
 PUBLISHER_META = "io.modelcontextprotocol.registry/publisher-provided"
 TOOLHIVE_META = "io.github.stacklok"
+REDACTED_META = "dev.annals/redacted"
+"""Where an answer of Annals tells why there is no document."""
 
 
 class Status(StrEnum):

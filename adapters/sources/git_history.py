@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import cast
 
 import attrs
@@ -61,16 +62,30 @@ def read_history(source: GitSource, after: str | None) -> Iterator[PastRevision]
     name = f"history-{digest(settings.repository, settings.path, *ref)}"
     with exclusive(source, name) as directory:
         try:
-            with opened(directory) as repo:
-                target = fetch_target(repo, settings, None, depth=_ALL)
-                tip = commit_of(repo, settings, target)
-                found = _changes(repo, tip, source)
-                for number in range(_known(found, after, target), len(found)):
-                    yield _revision(repo, source, found, number)
-        except (pygit2.GitError, KeyError) as error:
+            for past in _read(source, directory, after):
+                after = past.revision
+                yield past
+        except (pygit2.GitError, KeyError):
+            # A process that was killed may have left part of a copy, and a copy is worth nothing.
             shutil.rmtree(directory, ignore_errors=True)
-            raise source_error(settings, error) from error
+            yield from _read_again(source, directory, after)
         shutil.rmtree(directory)
+
+
+def _read_again(source: GitSource, directory: Path, after: str | None) -> Iterator[PastRevision]:
+    try:
+        yield from _read(source, directory, after)
+    except (pygit2.GitError, KeyError) as error:
+        raise source_error(source.settings, error) from error
+
+
+def _read(source: GitSource, directory: Path, after: str | None) -> Iterator[PastRevision]:
+    settings = source.settings
+    with opened(directory) as repo:
+        target = fetch_target(repo, settings, None, depth=_ALL)
+        found = _changes(repo, commit_of(repo, settings, target), source)
+        for number in range(_known(found, after, target), len(found)):
+            yield _revision(repo, source, found, number)
 
 
 def _changes(repo: pygit2.Repository, tip: pygit2.Commit, source: GitSource) -> list[_Change]:

@@ -1,6 +1,6 @@
 """A log and views that live as long as the process: for tests and for trying things out."""
 
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 import attrs
@@ -34,7 +34,7 @@ class MemoryStorage:
         self._events: list[StoredEvent] = []
         self._commits: dict[CommitId, StoredCommit] = {}
         self._documents: dict[DocumentHash, bytes] = {}
-        self._erased: set[DocumentHash] = set()
+        self._erasures: dict[DocumentHash, CommitId] = {}
         self._staged: dict[CommitId, dict[DocumentHash, bytes]] = {}
         self._streams: dict[StreamName, StreamHead] = {}
         self._frontier = Frontier()
@@ -56,16 +56,9 @@ class MemoryStorage:
             return Appended(commit=known, repeated=True)
         standing = Standing(head=self._head, frontier=self._frontier, streams=self._streams)
         made = make_commit(commit, standing, self._clock.now())
-        refuse_unknown_documents(commit.erased, self._documents.keys() | self._erased)
+        self._take_documents(commit)
         self._events += made.events
         self._commits[commit.commit_id] = made.commit
-        self._erased |= commit.erased
-        offered = {**self._staged.pop(commit.commit_id, {}), **commit.documents}
-        self._documents = {
-            known: body
-            for known, body in {**self._documents, **offered}.items()
-            if known not in self._erased
-        }
         self._frontier = made.frontier
         self._head = Head(
             position=made.commit.last_position,
@@ -77,6 +70,17 @@ class MemoryStorage:
                 version=event.stream_version, effective_at=event.effective_at
             )
         return Appended(commit=made.commit, repeated=False)
+
+    def _take_documents(self, commit: NewCommit) -> None:
+        offered = {**self._staged.get(commit.commit_id, {}), **commit.documents}
+        if commit.erased:
+            known = self._documents.keys() | self._erasures.keys() | offered.keys()
+            refuse_unknown_documents(commit.erased, known)
+        self._staged.pop(commit.commit_id, None)
+        self._documents.update(offered)
+        self._erasures = {**dict.fromkeys(commit.erased, commit.commit_id), **self._erasures}
+        for erased in self._erasures:
+            self._documents.pop(erased, None)
 
     def _events_of(self, commit: StoredCommit) -> Sequence[StoredEvent]:
         return self._events[commit.first_position - 1 : commit.last_position]
@@ -141,8 +145,8 @@ class MemoryStorage:
         if self._documents:
             yield tuple(self._documents)
 
-    async def erased_hashes(self) -> Collection[DocumentHash]:
-        return frozenset(self._erased)
+    async def erasures(self) -> Mapping[DocumentHash, CommitId]:
+        return dict(self._erasures)
 
     async def scrub(self) -> bool:
         return True

@@ -1,7 +1,7 @@
 """The event log and its views in one SQLite file. Tables: see schema.sql."""
 
 import json
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -204,8 +204,8 @@ class SqliteStorage:
             yield [DocumentHash(document_hash) for (document_hash,) in rows]
             after = _beyond(after, rows[-1][0])
 
-    async def erased_hashes(self) -> Collection[DocumentHash]:
-        return await sqlite_erasure.erased_hashes(self._database)
+    async def erasures(self) -> Mapping[DocumentHash, CommitId]:
+        return await sqlite_erasure.erasures(self._database)
 
     async def scrub(self) -> bool:
         return await self._database.truncate_wal()

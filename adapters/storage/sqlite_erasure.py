@@ -1,12 +1,12 @@
 """How bodies of documents are taken out of the SQLite file."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import aiosqlite
 
 from adapters.storage.sqlite_database import SqliteDatabase
-from domain.identifiers import DocumentHash
+from domain.identifiers import CommitId, DocumentHash
 from domain.log import refuse_unknown_documents
 
 _HASHES = "(SELECT value FROM json_each(?))"
@@ -39,7 +39,7 @@ async def erase(
     )
 
 
-async def erased_hashes(database: SqliteDatabase) -> Collection[DocumentHash]:
-    """The documents whose bodies were overwritten."""
-    rows = await database.fetch("SELECT hash FROM redactions")
-    return frozenset(DocumentHash(erased) for (erased,) in rows)
+async def erasures(database: SqliteDatabase) -> Mapping[DocumentHash, CommitId]:
+    """The documents whose bodies were overwritten, and with which commit."""
+    sql = "SELECT hash, commit_id FROM redactions JOIN commits USING (commit_number)"
+    return dict(await database.fetch(sql))

@@ -22,14 +22,15 @@ _DELETE = "DELETE FROM view_rows WHERE projection = ? AND version = ? AND key = 
 _PUT = "INSERT OR REPLACE INTO view_rows VALUES (?, ?, ?, ?, ?)"
 _KEYS = "projection = ?1 AND version = ?2 AND key >= ?3 AND key < ?4"
 _BOUND = f"""
-    SELECT coalesce((SELECT key FROM view_rows WHERE {_KEYS} ORDER BY key LIMIT 1 OFFSET ?5), ?4)
+    coalesce((SELECT key FROM view_rows WHERE {_KEYS} ORDER BY key LIMIT 1 OFFSET ?5), ?4)
 """
+_PART = f"projection = ?1 AND version = ?2 AND key >= ?3 AND key < {_BOUND}"
 # Both halves come in the order of their keys, so no more of them is read than is wanted.
 _ROWS_AT = f"""
-    SELECT key, value FROM view_rows WHERE {_KEYS} AND since <= ?5
+    SELECT key, value FROM view_rows WHERE {_PART} AND since <= ?6
     UNION ALL
-    SELECT key, value FROM past_rows WHERE {_KEYS} AND since <= ?5 AND until > ?5
-    ORDER BY key LIMIT ?6
+    SELECT key, value FROM past_rows WHERE {_PART} AND since <= ?6 AND until > ?6
+    ORDER BY key LIMIT ?7
 """
 _HISTORY = f"""
     SELECT key, since, until, value FROM past_rows WHERE {_KEYS}
@@ -93,12 +94,14 @@ async def rows_at(
     found: list[tuple[str, bytes]] = []
     some = 2 * limit
     while True:
-        ((bound,),) = await database.fetch(_BOUND, *_name(view), start, stop, some)
-        left = limit - len(found)
-        found += await database.fetch(_ROWS_AT, *_name(view), start, bound, position, left)
-        if len(found) == limit or bound == stop:
+        part = (*_name(view), start, stop, some)
+        found += await database.fetch(_ROWS_AT, *part, position, limit - len(found))
+        if len(found) == limit:
             return found
-        start, some = bound, 2 * some
+        ((start,),) = await database.fetch(f"SELECT {_BOUND}", *part)
+        if start == stop:
+            return found
+        some *= 2
 
 
 async def row_history(

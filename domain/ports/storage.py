@@ -1,6 +1,6 @@
 """Where the event log and its views are kept."""
 
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -115,8 +115,8 @@ class EventStorePort(Protocol):
         """The hashes of all documents that have a body, in batches, none empty."""
         ...
 
-    async def erased_hashes(self) -> Collection[DocumentHash]:
-        """The hashes of all documents whose body was erased."""
+    async def erasures(self) -> Mapping[DocumentHash, CommitId]:
+        """All documents whose body was erased, each with the commit that did so first."""
         ...
 
     async def scrub(self) -> bool:

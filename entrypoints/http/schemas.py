@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from application.rendering import REDACTED_META
 from domain.change import ChangeClass
 from domain.comparison import Outcome
-from domain.entry import OFFICIAL_META, Status
+from domain.entry import OFFICIAL_META, REDACTED_META, Status
 from domain.events import SyncStage
 from domain.identifiers import EntryKind
 from domain.ports.status import SyncPhase

@@ -28,6 +28,7 @@ class Services:
     `configuration` of the file they come from. `sync_now` waits for a sync of the source of a
     name, which begins after the call, and raises SourceNotFoundError. `webhooks` tells of every
     webhook. `release` has `version`, `commit`, `build_date`, `python_version` and `platform`.
+    `told` keeps pages of the feed, which many who follow it want at the same time.
     `stopping` is set when answers that have no end shall end; such an answer gives a sign of
     life after `keep_alive_seconds`.
     """
@@ -46,5 +47,6 @@ class Services:
     webhooks: Callable[[], Awaitable[Sequence[WebhookOverview]]]
     release: Mapping[str, str]
     kept: KeptAnswers = attrs.field(factory=KeptAnswers)
+    told: KeptAnswers = attrs.field(factory=lambda: KeptAnswers(8 * 1024 * 1024))
     stopping: anyio.Event = attrs.field(factory=anyio.Event)
     keep_alive_seconds: float = 15.0

@@ -65,18 +65,30 @@ async def _blocks(
         if not await _is_more(services, mark):
             yield _KEEP_ALIVE
             continue
-        told = ""
         try:
-            page = await services.feed.page(registry, mark, _AT_A_TIME, classes)
+            mark, blocks = await _page(services, registry, classes, mark)
         except AnnalsError as error:
             _log.warning("a stream of changes ends: %s", error)
             return
-        for change in page.changes:
-            yield _event(change, classes)
-            told = change.mark
-        mark = page.next
-        if told != str(mark):
-            yield _position(mark)
+        yield blocks
+
+
+async def _page(
+    services: Services, registry: str | None, classes: frozenset[ChangeClass], mark: Mark
+) -> tuple[Mark, bytes]:
+    """A page of the feed as blocks, and where it ends. Made once for all who have come as far."""
+    upto = await services.registries.horizon()
+
+    async def render() -> bytes:
+        page = await services.feed.page(registry, mark, _AT_A_TIME, classes, upto=upto)
+        blocks = b"".join(_event(change, classes) for change in page.changes)
+        told = page.changes[-1].mark if page.changes else ""
+        end = b"" if told == str(page.next) else _position(page.next)
+        return b"%b\n%b%b" % (str(page.next).encode(), blocks, end)
+
+    page = await services.told.get((registry, mark, classes, upto), render)
+    end, _, blocks = page.partition(b"\n")
+    return parse_mark(end.decode()), blocks
 
 
 async def _is_more(services: Services, mark: Mark) -> bool:

@@ -197,6 +197,33 @@ async def test_repetition() -> None:
         await checkers.check_repeatable(answer, {1: b"then", 2: b"then"})
 
 
+def told(position: Position, change: str, entry: bytes) -> bytes:
+    """A change of one version, as the feed sends it."""
+    version = b'{"version":"1","change":"%b","entry":%b}' % (change.encode(), entry)
+    said = b'"id":"%d","position":%d,"kind":"server","name":"a"' % (position, position)
+    return b'{%b,"versions":[%b]}' % (said, version)
+
+
+def test_following() -> None:
+    """A change that was lost, told twice, too early or of another entry, and a lost tombstone."""
+    came, left = told(1, "added", b"1"), told(3, "removed", b"null")
+    changed = told(2, "changed", b"2")
+    key = ("server", "a", "1")
+    listed = {1: {key: b"1"}, 2: {key: b"2"}, 3: {}}
+    checkers.check_followable([came, changed, left], listed)
+    early, other = told(1, "changed", b"2"), told(2, "changed", b"1")
+    for broken in (
+        [came, left],
+        [came, changed],
+        [came, changed, changed, left],
+        [came, early, left],
+        [came, other, left],
+        [came, changed, left, told(4, "added", b"1")],
+    ):
+        with pytest.raises(AssertionError):
+            checkers.check_followable(broken, listed)
+
+
 async def test_rebuilding(world: SyncWorld) -> None:
     """A view that has lost a row."""
     await checkers.check_rebuildable(world.storage)

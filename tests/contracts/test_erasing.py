@@ -29,11 +29,11 @@ async def filled(storage: StoragePort) -> StoragePort:
 
 async def test_an_erased_body_is_gone_and_the_others_stay(filled: StoragePort) -> None:
     """It is neither read nor listed, is known as erased, and nothing is wrong with the log."""
-    assert await filled.erased_hashes() == frozenset()
+    assert await filled.erasures() == {}
     await filled.append(erasing("second", LIST, LONG))
     assert await filled.documents(BODIES) == {EMPTY: b"{}"}
     assert await collect(filled.document_hashes()) == [EMPTY]
-    assert await filled.erased_hashes() == {LIST, LONG}
+    assert await filled.erasures() == dict.fromkeys([LIST, LONG], "second")
     assert await filled.scrub()
     assert await filled.self_check() == []
 
@@ -70,7 +70,7 @@ async def test_a_refused_commit_erases_nothing(filled: StoragePort) -> None:
         await filled.append(erasing("second", LIST, unknown))
     assert await whole_log(filled) == before
     assert await filled.documents(BODIES) == BODIES
-    assert await filled.erased_hashes() == frozenset()
+    assert await filled.erasures() == {}
 
 
 async def test_erasing_may_be_repeated(filled: StoragePort) -> None:
@@ -80,4 +80,5 @@ async def test_erasing_may_be_repeated(filled: StoragePort) -> None:
     assert (again.commit, again.repeated) == (first.commit, True)
     await filled.append(erasing("third", LIST, EMPTY, stands_at=1))
     assert await filled.documents(BODIES) == {LONG: BODIES[LONG]}
+    assert await filled.erasures() == {LIST: "second", EMPTY: "third"}
     assert await filled.self_check() == []

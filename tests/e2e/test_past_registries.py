@@ -169,7 +169,7 @@ def test_a_moment_is_served_until_it_is_stopped(directory: Path, stop: signal.Si
         answer = httpx.get(f"{server.url}/v0.1/servers")
         assert answer.content + b"\n" == replayed.output
         assert answer.headers["registry-position"] == second[1:]
-        offer(directory, "d")
+        offer(directory, "bcd")
         assert annals(directory, "sync").code == 0
         assert names_at(server) == names_at(server, "/registry/default") == "ab"
         assert names_at(server, f"/registry/default{first}") == "a"

@@ -245,3 +245,33 @@ def test_a_server_of_the_past_stops_giving_it(directory: Path) -> None:
         until(lambda: get(url).status_code == 410, within_seconds=10)
         server.signal(signal.SIGTERM)
         assert server.ended() == 0
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("DELETE FROM redactions", "was redacted, and is not erased by it"),
+        ("UPDATE redactions SET commit_number = 1", "was redacted, and is not erased by it"),
+        (
+            "INSERT INTO redactions SELECT hash, 1 FROM documents ORDER BY rowid DESC LIMIT 1",
+            "was erased, and no event says so",
+        ),
+        (
+            "UPDATE documents SET body = x'010203' WHERE body = zeroblob(length(body))",
+            "is marked as erased, and its body is still there",
+        ),
+        (
+            "UPDATE documents SET body = zeroblob(length(body))",
+            "its body is not what was stored",
+        ),
+    ],
+)
+def test_what_was_done_without_the_log_is_damage(directory: Path, script: str, words: str) -> None:
+    """`registry verify` holds the file to what the log says was redacted."""
+    redact(directory, "--yes")
+    database = directory / "data" / "annals.db"
+    for trigger in ("documents_no_update", "redactions_no_update", "redactions_no_delete"):
+        run_script(database, f"DROP TRIGGER {trigger}")
+    run_script(database, script)
+    done = annals(directory, "verify")
+    assert (done.code, words in done.text) == (1, True), done.text

@@ -5,7 +5,7 @@ They take logs, storages or answers of any origin, and trust nothing of how thos
 
 import hashlib
 import json
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import count, pairwise
 from pathlib import Path
@@ -41,6 +41,7 @@ from domain.ports.storage import EventStorePort, StoragePort, View, ViewChange
 from domain.timestamps import to_rfc_3339
 from tests.harness.altered_logs import altered_logs
 from tests.harness.clock import MICROSECOND
+from tests.harness.feed_reader import Key, Reader
 from tests.harness.naive_registry import NaiveCatalog, catalogs_told_by
 from tests.harness.new_commits import collect, whole_log
 from tests.harness.other_storages import CopiedLog, DiedError, Mortal, SmallBatches
@@ -92,6 +93,20 @@ async def check_as_of(store: EventStorePort) -> None:
     for moment in _moments(commits, events):
         by_then = [commit for commit in commits if _is_by(commit, moment)]
         assert await store.commit_at(moment) == (by_then[-1] if by_then else None), moment
+
+
+def check_followable(
+    changes: Iterable[bytes], listed: Mapping[Position, Mapping[Key, bytes]]
+) -> None:
+    """Who applies all changes up to a position, each told once, has what was listed then."""
+    reader, coming, seen = Reader(), deque(changes), set[str]()
+    for position, entries in sorted(listed.items()):
+        while coming and json.loads(coming[0])["position"] <= position:
+            change = reader.take(coming.popleft())
+            assert change.id not in seen, change.id
+            seen.add(change.id)
+        assert reader.entries == entries, position
+    assert not coming
 
 
 def check_durable(acknowledged: Iterable[StoredCommit], commits: Iterable[StoredCommit]) -> None:

@@ -1,11 +1,11 @@
 """Storages that behave as any may: small batches, an early death, a log that was copied."""
 
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
 
-from domain.identifiers import DocumentHash, Position
+from domain.identifiers import CommitId, DocumentHash, Position
 from domain.log import Head, StoredCommit, StoredEvent
 from domain.merkle import EMPTY_ROOT
 from domain.ports.storage import Damage, StoragePort, View, ViewChange
@@ -62,7 +62,7 @@ class CopiedLog:
     commits_read: Sequence[StoredCommit]
     events: Sequence[StoredEvent]
     bodies: Mapping[DocumentHash, bytes] = attrs.field(factory=dict)
-    erased: frozenset[DocumentHash] = frozenset()
+    erased: Mapping[DocumentHash, CommitId] = attrs.field(factory=dict)
 
     async def head(self) -> Head:
         if not self.commits_read:
@@ -82,7 +82,7 @@ class CopiedLog:
     async def document_hashes(self) -> AsyncIterator[Sequence[DocumentHash]]:
         yield list(self.bodies)
 
-    async def erased_hashes(self) -> Collection[DocumentHash]:
+    async def erasures(self) -> Mapping[DocumentHash, CommitId]:
         return self.erased
 
     async def self_check(self) -> Sequence[Damage]:

@@ -43,6 +43,7 @@ STREAMS = tuple(map(StreamName, ("catalog-a", "catalog-b", "sync-a", "config")))
 BODIES = (b"", b"{}", b"[1]", '{"é":"😀"}'.encode())
 HASHES = tuple(documents_of([*BODIES, b"never stored"]))
 
+erasures = st.just(frozenset[DocumentHash]()) | st.frozensets(st.sampled_from(HASHES), max_size=2)
 positions = st.integers(0, 30)
 moves = st.sampled_from([-timedelta(days=1), -MICROSECOND, MICROSECOND, timedelta(days=2)])
 effective_times = st.none() | st.integers(-4, 4).map(lambda days: START + timedelta(days=days))
@@ -130,8 +131,16 @@ class StorageAgreement(RuleBasedStateMachine):
             return Exactly(version + shifts[stands])
         return NoStream() if stands == "none" else AnyVersion()
 
-    @rule(target=commits, writes=writes, documents=bodies, effective_at=effective_times)
-    def append(self, writes: Any, documents: Any, effective_at: datetime | None) -> NewCommit:
+    @rule(
+        target=commits,
+        writes=writes,
+        documents=bodies,
+        effective_at=effective_times,
+        erased=erasures,
+    )
+    def append(
+        self, writes: Any, documents: Any, effective_at: datetime | None, erased: Any
+    ) -> NewCommit:
         self.sent += 1
         commit = NewCommit(
             commit_id=CommitId(f"commit-{self.sent}"),
@@ -143,8 +152,10 @@ class StorageAgreement(RuleBasedStateMachine):
             ),
             documents=documents,
             effective_at=effective_at,
+            erased=erased,
         )
         self.agree(lambda storage: storage.append(commit))
+        self.agree(lambda storage: storage.erasures())
         return commit
 
     @rule(commit=commits, alter=alterations)

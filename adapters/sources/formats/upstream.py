@@ -10,7 +10,7 @@ import msgspec
 from adapters.sources.formats.admission import Candidate, admit, rejection, rejection_for
 from adapters.sources.formats.payload import is_unicode, label, pointer, read_json, without_nulls
 from adapters.sources.formats.toolhive_conversion import toolhive_lifecycle
-from domain.entry import OFFICIAL_META, Lifecycle, Status
+from domain.entry import OFFICIAL_META, REDACTED_META, Lifecycle, Status
 from domain.errors import SourceContentError
 from domain.events import RejectedEntry
 from domain.identifiers import EntryKind
@@ -101,6 +101,8 @@ def _server(item: dict[str, Any], unnamed: str, path: str) -> Candidate | Reject
     is_enveloped = isinstance(item.get("server"), dict)
     document = item["server"] if is_enveloped else item
     name = _name(document, "name") or unnamed
+    if is_enveloped and _is_redacted(item):
+        return rejection(name, "the registry that offers it has redacted its document", path)
     lifecycle = _lifecycle(item) or toolhive_lifecycle(document)
     if isinstance(lifecycle, Issue):
         return rejection_for(lifecycle, name, path)
@@ -111,6 +113,12 @@ def _server(item: dict[str, Any], unnamed: str, path: str) -> Candidate | Reject
         document=_without_official(document),
         lifecycle=lifecycle,
     )
+
+
+def _is_redacted(item: dict[str, Any]) -> bool:
+    """Whether another Annals has a stub here, which nobody wrote."""
+    meta = item.get("_meta")
+    return isinstance(meta, dict) and REDACTED_META in meta
 
 
 def _name(document: dict[str, Any], *members: str) -> str | None:

@@ -307,12 +307,31 @@ async def test_process_that_dies_amid_a_history(bare: GitRepository) -> None:
 
 
 async def test_damaged_copy_is_made_again(bare: GitRepository) -> None:
-    """A copy of the history that a crash has damaged is thrown away, and the next sync has it."""
+    """A copy of the history that a killed process has left is thrown away where it is damaged."""
     large_history(bare)
     revisions = source(bare).history(None)
     await anext(revisions)
     await revisions.aclose()
     damage(histories(bare.path.with_name("cache"))[0])
-    with pytest.raises(SourceUnreachableError):
-        await streamed(source(bare))
     assert len(await streamed(source(bare))) == 4
+
+
+def test_copy_that_was_only_begun(bare: GitRepository) -> None:
+    """Of a directory that is no repository yet, or no longer, one is made."""
+    commit(bare, b"1", b"2")
+    next(read_history(source(bare), None))
+    copy, _ = histories(bare.path.with_name("cache"))
+    (copy / "HEAD").unlink()
+    assert payloads(told(source(bare))) == [b"1", b"2"]
+
+
+def test_damage_amid_a_history(bare: GitRepository) -> None:
+    """What was told is not told again when the copy has to be made anew."""
+    commit(bare, b"1", b"2", b"3")
+    bare.git("repack", "-adq")
+    revisions = read_history(source(bare), None)
+    assert next(revisions).payload == b"1"
+    copy, _ = histories(bare.path.with_name("cache"))
+    for each in (copy / "objects").glob("*/*"):
+        each.unlink()
+    assert payloads([*revisions]) == [b"2", b"3"]

@@ -157,6 +157,28 @@ async def test_erasure_outlives_the_connection(path: Path) -> None:
         hashes = await fill(storage)
         await storage.append(erasing(hashes[0]))
     async with opened(path) as storage:
-        assert await storage.erased_hashes() == {hashes[0]}
+        assert (await storage.erasures()).keys() == {hashes[0]}
         assert await storage.documents(hashes[:1]) == {}
     assert remains(path, BODIES[0]) == 0
+
+
+OLDER = """
+    DROP TRIGGER documents_no_update;
+    DROP TABLE redactions;
+    CREATE TRIGGER documents_no_update BEFORE UPDATE ON documents
+        BEGIN SELECT RAISE(ABORT, 'documents are append-only'); END;
+    PRAGMA user_version=2;
+"""
+
+
+async def test_a_log_from_before_redactions_can_erase_too(path: Path) -> None:
+    """It is stepped up when it is opened, and keeps all that it had."""
+    async with opened(path) as storage:
+        hashes = await fill(storage)
+    run_script(path, OLDER)
+    async with opened(path) as storage:
+        assert len(await storage.documents(hashes)) == len(hashes)
+        await storage.append(erasing(hashes[3]))
+        assert await storage.scrub()
+        assert await storage.self_check() == []
+    assert remains(path, BODIES[3]) == 0

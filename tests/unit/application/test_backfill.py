@@ -1,6 +1,7 @@
 """The history of a source: recorded before its first sync, one commit for each revision."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
@@ -8,8 +9,9 @@ from typing import Any
 import attrs
 import pytest
 
+from adapters.storage.memory import MemoryStorage
 from application.backfill import TOO_LATE
-from application.event_log import LoggedEvent, history_stream
+from application.event_log import LoggedEvent, catalog_stream, history_stream
 from application.moments import resolve_from_log
 from application.replay import replay
 from application.sync import SyncedSource
@@ -26,7 +28,9 @@ from domain.events import (
     SyncFailed,
 )
 from domain.filters import Filter, NamePattern
-from domain.identifiers import CommitId
+from domain.identifiers import CommitId, StreamName
+from domain.ports.clock import ClockPort
+from tests.harness.clock import SteppingClock
 from tests.harness.sync_world import MAIN, SyncWorld, loaded_world, server, synced_source
 from tests.harness.told_history import ToldHistory, told_at
 
@@ -56,6 +60,11 @@ async def offered_by(world: SyncWorld, number: int) -> set[str]:
     return {entry.key.name.removeprefix("io.example/") for entry in catalog.entries()}
 
 
+def noted(count: int) -> str:
+    """What a sync says of the revisions that it recorded."""
+    return f"revisions of its history that were recorded: {count}"
+
+
 def commits_of(events: Sequence[LoggedEvent]) -> list[list[LoggedEvent]]:
     return [list(commit) for _, commit in groupby(events, attrgetter("commit_id"))]
 
@@ -76,7 +85,7 @@ async def test_each_revision_is_a_commit_of_its_own_time(world: SyncWorld) -> No
     assert [logged.event for logged in synced] == [outcome.completed]
     assert outcome.completed
     assert outcome.completed.counts == SyncCounts(unchanged=2)
-    assert outcome.completed.notes == ()
+    assert outcome.completed.notes == (noted(3),)
 
 
 async def test_the_past_is_answered_by_effective_time(world: SyncWorld) -> None:
@@ -246,7 +255,7 @@ async def test_a_rewritten_history_is_left_where_it_is(world: SyncWorld) -> None
     port.breaks_after = None
     outcome = await world.syncer.sync(told(port))
     assert outcome.completed
-    assert outcome.completed.notes == ("r2 is gone",)
+    assert outcome.completed.notes == (noted(0), "r2 is gone")
     assert (await history(world))[-1].event == HistoryCompleted(problem="r2 is gone")
     assert await world.offered() == {"aa@1.0.0", "cc@1.0.0"}
     await world.syncer.sync(told(port, settings_hash="other"))
@@ -292,6 +301,37 @@ async def test_somebody_else_may_record_it_meanwhile(world: SyncWorld) -> None:
         "r2",
         "r3",
     ]
+
+
+class Overtaken(MemoryStorage):
+    """Lets somebody else act once, before it tells where a catalog stands."""
+
+    def __init__(self, clock: ClockPort) -> None:
+        super().__init__(clock)
+        self.others: list[Callable[[], Awaitable[Any]]] = []
+
+    async def stream_version(self, stream: StreamName) -> int:
+        if self.others and stream == catalog_stream(MAIN):
+            await self.others.pop()()
+        return await super().stream_version(stream)
+
+
+@pytest.mark.parametrize("recorded", [0, 1])
+async def test_somebody_else_may_record_while_it_is_looked(recorded: int) -> None:
+    """What another process adds to the history meanwhile is not taken for another past."""
+    storage = Overtaken(SteppingClock())
+    world, other = await loaded_world(storage), await loaded_world(storage)
+    port, its = ToldHistory(*PAST), ToldHistory(*PAST)
+    its.break_with = SourceUnreachableError("gone")
+    if recorded:
+        its.breaks_after = recorded
+        await other.syncer.sync(told(its))
+    its.breaks_after = recorded + 1
+    storage.others = [partial(other.syncer.sync, told(its))]
+    outcome = await world.syncer.sync(told(port))
+    assert outcome.completed
+    assert outcome.completed.notes == (noted(2 - recorded),)
+    assert port.walked == [f"r{recorded + 1}"]
 
 
 async def test_progress_is_told(world: SyncWorld) -> None:

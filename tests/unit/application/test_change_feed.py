@@ -7,10 +7,13 @@ import pytest
 from application import change_feed
 from application.change_details import SHOWN
 from application.change_feed import BEGINNING, Mark, parse_mark
+from application.redactions import RedactionBook
 from domain.change import ChangeClass
 from domain.comparison import Outcome
 from domain.errors import InvalidCursorError, RegistryNotFoundError, ServerNotFoundError
+from domain.events import DocumentRedacted
 from domain.identifiers import EntryKind, EntryName
+from domain.redaction import Redaction
 from tests.harness.registry_world import RegistryWorld, registry_world, server
 
 INPUTS = frozenset({ChangeClass.INPUTS})
@@ -68,6 +71,35 @@ async def test_a_registry_that_comes_to_be_made_of_something_else_turns():
         assert [change.mark for change in history.changes] == [
             change.mark for change in page.changes if change.name == named("b")
         ]
+
+
+async def test_a_redaction_is_told(world: RegistryWorld):
+    """Of every server that showed the document: who keeps a copy hears that it is gone."""
+    same = [server("com.example/two", "1.0.0", title="Same"), *servers("one")]
+    await world.sync("main", same)
+    (served,) = (await world.registry()).named(named("two"))
+    event = DocumentRedacted(
+        document_hash=served.entry.document_hash, reason="a court", redacted_by="someone"
+    )
+    await RedactionBook(world.storage, world.log).redact(event)
+    position = (await world.projector.catch_up()).position
+
+    feed = world.services.feed
+    for page in (
+        await feed.page(None, Mark(position - 1), 10, INPUTS),
+        await feed.history(None, named("two"), Mark(position - 1), 10, INPUTS),
+    ):
+        (change,) = page.changes
+        assert (change.name, change.outcome) == (named("two"), Outcome.CHANGED)
+        assert change.redacted
+        assert change.mark == f"{position}:server:com.example/two"
+        (version,) = change.versions
+        assert isinstance(version.body, Redaction)
+        assert not version.differences
+    told = await feed.latest(None, 1, SHOWN, upto=position)
+    assert [change.mark for change in told] == [change.mark]
+    assert not (await feed.page(None, parse_mark(change.mark), 10)).changes
+    assert not (await feed.history(None, named("one"), Mark(position - 1), 10)).changes
 
 
 async def test_nobody_is_sent_back(world: RegistryWorld):

@@ -211,8 +211,9 @@ async def test_what_follows_a_redacted_document_is_compared_with_nothing(
 @pytest.mark.parametrize(
     ("changed", "position", "words"),
     [
-        ({"erased": frozenset()}, 7, f"document {LEAKED} was redacted, and is not erased"),
-        ({"erased": frozenset({LEAKED, SOUND})}, 3, f"{SOUND} was erased, and no event says so"),
+        ({"erased": {}}, 7, f"document {LEAKED} was redacted, and is not erased by it"),
+        ({"erased": {LEAKED: "other"}}, 7, f"document {LEAKED} was redacted, and is not erased"),
+        ({"erased": {SOUND: "other"}}, 3, f"{SOUND} was erased, and no event says so"),
         ({"bodies": {}}, 3, f"document {SOUND} is missing"),
     ],
 )
@@ -226,7 +227,7 @@ async def test_what_does_not_fit_is_named(
         commits_read=commits,
         events=events,
         bodies=await every_body(world),
-        erased=frozenset(await world.storage.erased_hashes()),
+        erased=await world.storage.erasures(),
     )
     assert (await verify(copied)).damages == ()
     damages = (await verify(attrs.evolve(copied, **changed))).damages

@@ -5,13 +5,16 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from adapters.sources.formats.upstream import UpstreamFormat
 from application.redactions import RedactionBook
 from domain.events import DocumentRedacted
 from domain.identifiers import EntryKind, EntryName
 from tests.harness.registry_world import RegistryWorld, server
 
 NAME, SLASHED = "com.example/leaky", "com.example%2Fleaky"
-REASON = "order 4 O 12/26 of a court, of which more is said here than a description of 100 has room for"
+REASON = (
+    "order 4 O 12/26 of a court, of which more is said here than a description of 100 has room for"
+)
 KEY = "sk-12345"
 
 
@@ -196,3 +199,17 @@ async def test_another_document_for_the_version_is_served(world: RegistryWorld):
     path = f"/v0.1/servers/{SLASHED}/versions/1.1.0"
     assert (await get(world, path))["server"]["title"] == "Sound"
     assert (await world.client.get(f"{path}?at=@{end}")).status_code == 410
+
+
+async def test_a_mirror_does_not_take_the_stub_for_a_document(world: RegistryWorld):
+    """What it knew of the server stays; who begins with it has all the others, and is told."""
+    await redact(world)
+    page = (await world.client.get("/v0.1/servers")).content
+    parsed = UpstreamFormat().parse(page)
+    assert [str(entry.key) for entry in parsed.entries] == [
+        f"{NAME}@1.0.0",
+        "com.example/sound@1.0.0",
+    ]
+    (rejected,) = parsed.rejected
+    assert (rejected.name, rejected.path) == (NAME, "/servers/1")
+    assert "redacted" in rejected.reason
