@@ -17,10 +17,12 @@ from hypercorn.config import Config as HypercornConfig
 from domain.asof import Asked, AtPosition
 from domain.errors import CannotListenError
 from entrypoints.asgi import make_app, make_past_app
+from entrypoints.config import ServerConfig
 from entrypoints.container import opened
 from entrypoints.running import running
 from entrypoints.settings import Settings
 
+_CUT_OFF_SECONDS = 0.5
 _MANY_REQUESTS = 1_000_000  # Hypercorn closes a connection after 1,000: clients only reconnect
 
 
@@ -56,8 +58,15 @@ async def serve_past(settings: Settings, moment: Asked, *, json_logs: bool) -> N
 
 
 async def _listen(app: Any, settings: Settings, stopping: Callable[[], None]) -> None:
-    trigger = _stop_signal(settings, stopping)
+    stopped = asyncio.Event()
+
+    def stop() -> None:
+        stopping()
+        stopped.set()
+
+    trigger = _stop_signal(settings, stop)
     serving = hypercorn_serve(app, _hypercorn_config(settings), shutdown_trigger=trigger)
+    cutting = asyncio.create_task(_cut_off(stopped, settings.config.server))
     try:
         # A task of its own: Hypercorn leaves the one it stops in marked as cancelled.
         await asyncio.create_task(serving)
@@ -65,6 +74,22 @@ async def _listen(app: Any, settings: Settings, stopping: Callable[[], None]) ->
         raise CannotListenError(
             f"cannot listen on {settings.listen}: {error.strerror}: choose another --address"
         ) from error
+    finally:
+        cutting.cancel()
+
+
+async def _cut_off(stopped: asyncio.Event, server: ServerConfig) -> None:
+    """End the connections that are left when their time is over.
+
+    Hypercorn cancels them once, and then waits for their clients to take all that was sent.
+    """
+    await stopped.wait()
+    await asyncio.sleep(server.drain_seconds + server.grace_seconds)
+    while True:
+        await asyncio.sleep(_CUT_OFF_SECONDS)
+        for task in asyncio.all_tasks():
+            if getattr(task.get_coro(), "__qualname__", "").endswith("._server_callback"):
+                task.cancel()
 
 
 def _hypercorn_config(settings: Settings) -> HypercornConfig:

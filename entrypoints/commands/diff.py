@@ -170,7 +170,11 @@ def _summary(changes: "Sequence[ServerChange]", classes: "frozenset[ChangeClass]
     """How many servers came to what, and how many changes have each class."""
     if not changes:
         return "No differences."
-    outcomes = Counter(change.outcome for change in changes)
-    counted = Counter(found for change in changes for found in change.classes & classes)
-    told = ", ".join(f"{outcomes[outcome]} {outcome}" for outcome in sorted(outcomes))
-    return f"{told}: " + ", ".join(f"{count} {found}" for found, count in sorted(counted.items()))
+    outcomes = Counter[str](change.outcome for change in changes)
+    counted = Counter[str](found for change in changes for found in change.classes & classes)
+    counted["redacted"] = sum(change.redacted for change in changes)
+    return f"{_counts(outcomes)}: {_counts(counted)}"
+
+
+def _counts(counter: "Counter[str]") -> str:
+    return ", ".join(f"{count} {what}" for what, count in sorted(counter.items()) if count)

@@ -121,10 +121,10 @@ def _history_url(feed: _Feed, change: ServerChange) -> str:
 
 
 def _title(change: ServerChange, classes: Collection[ChangeClass]) -> str:
-    versions = ", ".join(_version_title(version) for version in change.versions if version.classes)
-    told = ", ".join(sorted(change.classes.intersection(classes)))
+    versions = [_version_title(each) for each in change.versions if each.classes or each.redacted]
+    told = [*sorted(change.classes.intersection(classes)), *["redacted"] * change.redacted]
     reused = "; VERSION REUSED" if change.version_reused else ""
-    return f"{change.name.name} {versions}: {told}{reused}"
+    return f"{change.name.name} {', '.join(versions)}: {', '.join(told)}{reused}"
 
 
 def _version_title(version: VersionChange) -> str:

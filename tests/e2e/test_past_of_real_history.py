@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -22,7 +23,11 @@ from entrypoints.running import prepare
 from tests.harness.asking_past import Way, servers_in, ways, whole_list
 from tests.harness.clock import MICROSECOND
 from tests.harness.command_line import registry
-from tests.harness.naive_past import recorded_answer, recorded_registries
+from tests.harness.naive_past import (
+    effective_answer,
+    recorded_answer,
+    recorded_registries,
+)
 from tests.harness.new_commits import whole_log
 from tests.harness.recorded_history import (
     Moment,
@@ -76,8 +81,10 @@ async def live_answer(container: Container) -> bytes:
     return await render_answer(await container.registries().current(), container.documents())
 
 
-async def replayed(container: Container, moment: str) -> bytes:
-    log, asked = container.log(), Asked(at=parse_as_of(moment))
+async def replayed(
+    container: Container, moment: str, effective_at: datetime | None = None
+) -> bytes:
+    log, asked = container.log(), Asked(at=parse_as_of(moment), effective_at=effective_at)
     past = await replay(log, await resolve_from_log(asked, log, container.clock()))
     return await render_answer(past.registry(), container.documents())
 
@@ -152,6 +159,28 @@ async def test_an_independent_model_agrees_about_every_commit(
             assert json.loads(b"[%b]" % body) == expected
         since = last.recorded_at - MICROSECOND
         filters = (*filters[:-1], {"updated_since": since})
+
+
+async def test_effective_times_agree_with_an_independent_model(
+    remembered: Remembered, asked: Asking
+) -> None:
+    """At a few times of Git commits, a microsecond before, and half way as far as was known."""
+    container, client = asked
+    events, documents = await log_of(container)
+    times = sorted({event.effective_at for event in events if event.stream.startswith("catalog-")})
+    chosen = times[1 :: max(1, len(times) // 5)]
+    middle = remembered.recorded.moments[len(remembered.recorded.moments) // 2].position
+    assert chosen[0] < remembered.recorded.moments[0].recorded_at
+    for number, at in enumerate(chosen):
+        upto = middle if number % 2 else events[-1].position
+        for effective_at in (at - MICROSECOND, at):
+            query = {"effective_at": to_rfc_3339(effective_at), "at": f"@{upto}"}
+            whole = await whole_list(client, Way(base="", query=query), limit=100)
+            past = await replayed(container, f"@{upto}", effective_at)
+            assert whole == servers_in(past)
+            known = events[:upto]
+            expected = effective_answer(known, effective_at, "default", documents)
+            assert json.loads(b"[%b]" % whole) == expected
 
 
 def in_query(filters: dict[str, Any]) -> dict[str, Any]:

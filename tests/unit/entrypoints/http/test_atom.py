@@ -5,6 +5,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from application.redactions import RedactionBook
+from domain.events import DocumentRedacted
 from tests.harness.registry_world import RegistryWorld, registry_world, server
 
 PATH = "/v0.1/x/dev.annals/changes.atom"
@@ -106,6 +108,23 @@ async def test_the_content_says_what_differs(changing: RegistryWorld):
     )
     assert "<script>" not in (content.text or "")
     assert "&lt;script&gt;" in (content.text or "")
+
+
+async def test_a_redaction_is_told(changing: RegistryWorld):
+    """With the version whose document is gone, in the change that it is and in those before."""
+    (served,) = (await changing.registry()).servers
+    event = DocumentRedacted(
+        document_hash=served.entry.document_hash, reason="a court", redacted_by="someone"
+    )
+    await RedactionBook(changing.storage, changing.log).redact(event)
+    await changing.projector.catch_up()
+    await changing.sync("main", [])
+    titles = texts(await feed_of(changing), "a:entry/a:title")
+    assert titles[:3] == [
+        f"{ONE} 1.1.0 removed: lifecycle, redacted",
+        f"{ONE} 1.1.0: redacted",
+        f"{ONE} 1.0.0 removed, 1.1.0 added: lifecycle, redacted",
+    ]
 
 
 async def test_long_values_and_many_differences_are_cut(changing: RegistryWorld):
