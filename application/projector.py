@@ -61,7 +61,7 @@ class Live:
 
     @property
     def redactions(self) -> Redactions:
-        """None until the views were loaded, as for one who reads the log alone."""
+        """Empty until the views were loaded: who reads the log alone loads none."""
         redactions: Redactions = self.states.get(REDACTIONS.view, {})
         return redactions
 

@@ -12,7 +12,7 @@ import attrs
 
 from application.remote_log import Progress, RemoteLog, SignedCheckpoint, Witnessed
 from domain.canonical_json import canonical_json
-from domain.entry import document_hash
+from domain.entry import REDACTED_META, document_hash
 from domain.errors import (
     AnnalsError,
     InvalidDocumentError,
@@ -26,7 +26,6 @@ from domain.ports.remote import RemotePort
 from domain.ports.signing import VerifyPort
 
 _PAGE = 100
-_REDACTED_META = "dev.annals/redacted"
 _BRINGING_A_DOCUMENT = ("entry.listed", "entry.revised")
 
 
@@ -199,7 +198,7 @@ class _Served:
 
 
 def _version(one: Mapping[str, Any]) -> _Version:
-    document, redacted = one["server"], one["_meta"].get(_REDACTED_META)
+    document, redacted = one["server"], one["_meta"].get(REDACTED_META)
     name, version = document["name"], document["version"]
     if redacted:
         return _Version(name, version, None, redacted["documentHash"])

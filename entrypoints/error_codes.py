@@ -24,6 +24,7 @@ ERROR_CODES: Mapping[type[errors.AnnalsError], ErrorCode] = {
     errors.InvalidQueryError: ErrorCode(422, USAGE),
     errors.BodyTooLargeError: ErrorCode(413, USAGE),
     errors.InvalidInputError: ErrorCode(400, USAGE),
+    errors.PinNotFoundError: ErrorCode(404, USAGE),
     errors.NotFoundError: ErrorCode(404, FAILED),
     errors.DocumentRedactedError: ErrorCode(410, FAILED),
     errors.NotSupportedError: ErrorCode(501, FAILED),

@@ -57,10 +57,10 @@ async def _serve(options: dict[str, Any], *, json_logs: bool) -> None:
     from entrypoints.serve import serve_past
     from entrypoints.settings import read_settings
 
+    moment = asked(options["at"], options["effective_at"])
     settings = read_settings(options["config_file"], options["data_dir"])
     if options["address"] is not None:
         settings = listening(settings, options["address"])
-    moment = asked(options["at"], options["effective_at"])
     await serve_past(settings, moment, json_logs=json_logs)
 
 
@@ -79,10 +79,11 @@ async def _replay(
     from entrypoints.container import formats, opened
     from entrypoints.settings import read_settings
 
+    wanted = asked(at, effective_at)
     settings = read_settings(config_file, data_dir)
     async with opened(settings.config, settings.data_dir, must_exist=True) as container:
         log = container.log()
-        moment = await resolve_from_log(asked(at, effective_at), log, container.clock())
+        moment = await resolve_from_log(wanted, log, container.clock())
         with progress("Replaying") as advance:
             past = await replay(log, moment, advance)
         registry = past.registry(registry_name)

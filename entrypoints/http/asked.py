@@ -20,8 +20,8 @@ async def asked_registry(services: Services, request: Request) -> ServedRegistry
         RegistryNotFoundError
         InvalidAsOfError, PinNotFoundError, NothingRecordedError, NothingInEffectError
     """
-    name, in_path = _named(request.path_params.get("registryName"))
-    asked = _together(asked_moment(request), in_path)
+    name, in_path = named(request.path_params.get("registryName"))
+    asked = together(asked_moment(request), in_path)
     return await services.registries.asked(name, _continued(asked, cursor_moment(request)))
 
 
@@ -31,13 +31,14 @@ async def asked_span(services: Services, request: Request) -> tuple[str | None, 
     Raises:
         InvalidAsOfError, PinNotFoundError, NothingRecordedError
     """
-    name, in_path = _named(request.path_params.get("registryName"))
-    asked = _together(asked_moment(request), in_path)
-    if asked.effective_at:
-        raise InvalidAsOfError("Changes come in the order in which they were recorded: use `at`")
+    name, in_path = named(request.path_params.get("registryName"))
+    asked = together(asked_moment(request), in_path)
     if asked.is_live:
         return name, None
-    return name, (await services.registries.resolve(asked)).position
+    moment = await services.registries.resolve(asked)
+    if moment.effective_at:
+        raise InvalidAsOfError("Changes come in the order in which they were recorded: use `at`")
+    return name, moment.position
 
 
 def moment_of(registry: ServedRegistry) -> Asked:
@@ -52,7 +53,12 @@ def _continued(asked: Asked, cursor: Asked) -> Asked:
     return Asked(at=asked.at or cursor.at, effective_at=asked.effective_at or cursor.effective_at)
 
 
-def _together(asked: Asked, in_path: AsOf | None) -> Asked:
+def together(asked: Asked, in_path: AsOf | None) -> Asked:
+    """What the query and the path ask for.
+
+    Raises:
+        InvalidAsOfError: both name a moment.
+    """
     if in_path is None:
         return asked
     if asked.at is not None:
@@ -60,7 +66,7 @@ def _together(asked: Asked, in_path: AsOf | None) -> Asked:
     return attrs.evolve(asked, at=in_path)
 
 
-def _named(text: str | None) -> tuple[str | None, AsOf | None]:
+def named(text: str | None) -> tuple[str | None, AsOf | None]:
     """A registry and a moment, of `name`, `name@as-of` or `name@4711`."""
     name, at, moment = (text or "").partition("@")
     if not at:

@@ -16,7 +16,7 @@ from domain.change import ChangeClass
 from domain.errors import InvalidCursorError, InvalidInputError, MalformedQueryError
 from domain.identifiers import EntryKind, EntryName
 from entrypoints.http.answers import JSON, passing_answer
-from entrypoints.http.asked import asked_span
+from entrypoints.http.asked import asked_span, named, together
 from entrypoints.http.endpoint import Endpoint, Parameter, in_every_registry
 from entrypoints.http.parameters import AT, asked_limit, read_query
 from entrypoints.http.services import Services
@@ -92,10 +92,10 @@ async def _sides(
     services: Services, request: Request, query: Mapping[str, str]
 ) -> tuple[PastRegistry, PastRegistry]:
     """What is compared: the registry of the path at `from`, and it or another one at `to`."""
-    name = request.path_params.get("registryName")
-    old = await services.registries.past(name, _moment(query, "from"))
-    new = await services.registries.past(query.get("to_registry", name), _moment(query, "to"))
-    return old, new
+    name, in_path = named(request.path_params.get("registryName"))
+    before, after = _moment(query, "from"), together(_moment(query, "to"), in_path)
+    old = await services.registries.past(name, before)
+    return old, await services.registries.past(query.get("to_registry", name), after)
 
 
 def _moment(query: Mapping[str, str], side: str) -> Asked:

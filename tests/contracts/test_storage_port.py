@@ -492,6 +492,35 @@ async def test_any_payload_comes_back(storage: StoragePort, payload: bytes) -> N
     assert await storage.rows_at(VIEW, 1, start="", stop="b", limit=1) == [("a", payload)]
 
 
+async def test_rows_that_hold_at_a_position_are_found_among_many_that_do_not(
+    storage: StoragePort,
+) -> None:
+    """Of rows that came one by one, were all replaced, and of which some went, as many as are
+    wanted from any key on."""
+    keys = [f"{number:03}" for number in range(300)]
+    changes = [
+        *(ViewChange(since=at, puts={key: b"1"}) for at, key in enumerate(reversed(keys), 1)),
+        ViewChange(since=301, puts=dict.fromkeys(keys, b"2")),
+        ViewChange(since=302, deletes=frozenset(keys[10:290])),
+    ]
+    await storage.advance(VIEW, changes, after=0, upto=302)
+    held = {
+        40: [(key, b"1") for key in keys[-40:]],
+        300: [(key, b"1") for key in keys],
+        301: [(key, b"2") for key in keys],
+        302: [(key, b"2") for key in (*keys[:10], *keys[290:])],
+    }
+    for position, rows in held.items():
+        for start in ("", "005", "0055", "280", "299", "3"):
+            for stop in ("285", "9"):
+                wanted = [row for row in rows if start <= row[0] < stop]
+                for limit in (1, 7, 1000):
+                    found = await storage.rows_at(
+                        VIEW, position, start=start, stop=stop, limit=limit
+                    )
+                    assert list(found) == wanted[:limit]
+
+
 async def test_a_storage_may_be_closed_twice(storage: StoragePort) -> None:
     """Closing what is closed does nothing."""
     await storage.append(new_commit("1"))

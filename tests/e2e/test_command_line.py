@@ -152,7 +152,7 @@ def test_a_failed_sync_takes_nothing_away(directory: Path) -> None:
         ([], "Usage: registry"),
         (["log", "--limit", "0"], "'--limit'"),
         (["replay", "--format", "yaml"], "'--format'"),
-        (["replay", "--at", "yesterday"], "'yesterday' is not a moment: expected an RFC 3339 time"),
+        (["replay", "--at", "last week"], "'last week' is not a moment: expected an RFC 3339 time"),
         (["replay", "--at", "2026-01-01T00:00:00"], "expected an RFC 3339 time with an offset"),
         (["sync", "--config", "missing.yaml"], "missing.yaml: (top level): cannot be read"),
     ],

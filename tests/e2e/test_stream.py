@@ -172,3 +172,19 @@ def test_open_streams_do_not_hold_up_the_end(
             for answer in answers:
                 answer.read()
             assert "Traceback" not in server.wrote()
+
+
+def test_a_client_that_takes_nothing_holds_up_the_end_for_the_grace_alone(directory: Path) -> None:
+    """What it was sent lies between the two, and is not waited for."""
+    (directory / "annals.yaml").write_text(CONFIGURATION.replace("0s}", "0s, grace: 200ms}"))
+    publisher = {"io.modelcontextprotocol.registry/publisher-provided": {"x": "y" * 8_000_000}}
+    large = {"name": "io.example/a", "version": "1.0.0", "description": "x", "_meta": publisher}
+    (directory / "offered.json").write_text(json.dumps([large]))
+    with started(directory) as server:
+        server.until_ready()
+        with socket.create_connection(("127.0.0.1", server.port)) as stuck:
+            stuck.sendall(f"GET {STREAM}?after=0 HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+            assert stuck.recv(5) == b"HTTP/"
+            until(lambda: len(stuck.recv(2**20, socket.MSG_PEEK)) > 10_000)
+            server.signal(signal.SIGTERM)
+            assert server.ended(PROMISED_SECONDS) == 0, server.wrote()

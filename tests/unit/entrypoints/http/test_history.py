@@ -1,9 +1,14 @@
 """Changes over HTTP: the feed, the history of a server, the diff of two moments."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from application.pins import PinBook
+from domain.asof import Asked
+from domain.identifiers import PinName
+from tests.harness.clock import START, SteppingClock
 from tests.harness.registry_world import RegistryWorld, enveloped, registry_world, server
 
 BASE = "/v0.1/x/dev.annals"
@@ -169,6 +174,18 @@ async def test_a_diff_tells_what_lies_between(changing: RegistryWorld):
     assert not (await got(changing, "diff", **{"from": f"@{first}", "class": "inputs"}))["changes"]
 
 
+async def test_a_moment_in_the_path_is_what_a_diff_leads_to(changing: RegistryWorld):
+    """As with every read, it goes with no other one."""
+    changes = (await got(changing, "changes"))["changes"]
+    first, last = changes[0]["position"], changes[-1]["position"]
+    path = f"/registry/default@{last}{BASE}/diff"
+    diff = await got(changing, path, **{"from": f"@{first}"})
+    assert diff == await got(changing, "diff", **{"from": f"@{first}", "to": f"@{last}"})
+    answer = await changing.client.get(f"{path}?from=@{first}&to=@{last}")
+    assert answer.status_code == 400
+    assert "The path names a moment already" in answer.json()["detail"]
+
+
 async def test_a_diff_in_pages(empty_world: RegistryWorld):
     """`next` of one is `after` of the next."""
     start = (await empty_world.storage.head()).position
@@ -210,6 +227,18 @@ async def test_a_status_is_a_difference(empty_world: RegistryWorld):
     (found,) = change["versions"][0]["differences"]
     assert found["path"] == "/_meta/io.modelcontextprotocol.registry~1official/status"
     assert change["versions"][0]["after"]["status"] == "deprecated"
+
+
+async def test_a_pin_of_an_effective_time_is_no_place_in_the_feed(changing: RegistryWorld):
+    """Changes have the order in which they were recorded, and no other."""
+    clock = SteppingClock(at=START + timedelta(days=1))
+    book = PinBook(changing.storage, changing.log, clock)
+    await book.set(PinName("then"), Asked(effective_at=START + timedelta(minutes=5)))
+    await changing.projector.catch_up()
+    for path in ("changes", "changes.atom"):
+        answer = await changing.client.get(f"{BASE}/{path}?at=then")
+        assert answer.status_code == 400
+        assert "use `at`" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(
