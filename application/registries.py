@@ -31,6 +31,7 @@ from domain.ports.clock import ClockPort
 from domain.ports.storage import StoragePort
 
 LAST_KEY = chr(0x10FFFF)
+_MOST_FIXED = 256
 
 
 class Registries:
@@ -50,6 +51,7 @@ class Registries:
         self._wholes = Wholes()
         self._composing = anyio.Lock()
         self._kept: dict[RegistryName, RegistryVersion] = {}
+        self._fixed: dict[tuple[str | None, Asked], PastRegistry] = {}
 
     @property
     def live(self) -> Live:
@@ -75,10 +77,17 @@ class Registries:
             RegistryNotFoundError: there was none of that name.
             InvalidAsOfError, PinNotFoundError, NothingRecordedError, NothingInEffectError
         """
-        moment = await self.resolve(self._frozen if asked.is_live else asked)
-        definitions = await self._definitions(moment.position)
-        definition = find_registry(definitions, name)
-        return PastRegistry(await self._sources(definition, moment), moment, self._wholes)
+        wanted = self._frozen if asked.is_live else asked
+        if known := self._fixed.get((name, wanted)):
+            return known
+        moment = await self.resolve(wanted)
+        definition = find_registry(await self._definitions(moment.position), name)
+        found = PastRegistry(await self._sources(definition, moment), moment, self._wholes)
+        if moment.is_fixed:
+            self._fixed[name, wanted] = found
+            if len(self._fixed) > _MOST_FIXED:
+                del self._fixed[next(iter(self._fixed))]
+        return found
 
     async def horizon(self) -> Position:
         """The last position there is to know of."""

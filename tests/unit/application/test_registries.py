@@ -107,3 +107,37 @@ async def test_every_registry_comes_in_the_order_of_the_configuration() -> None:
         await anyio.lowlevel.checkpoint()
         await world.configure({"y": ["main"]})
     assert "y" in [version.definition.name for version in found]
+
+
+async def test_a_position_is_resolved_once() -> None:
+    """Neither what it stands for nor the configuration of then is ever another one; a time may
+    come to be one of a later commit, so it is asked anew."""
+    world = await world_of("default", "other")
+    end = world.registries.live.position
+    for name in (None, "default", "other"):
+        for asked in (
+            Asked(at=AtPosition(end)),
+            Asked(at=AtPosition(end), effective_at=world.clock.at - timedelta(seconds=1)),
+        ):
+            first = await world.registries.past(name, asked)
+            await world.syncer.sync(synced_source(HeldSource(server("b"))))
+            assert await world.registries.past(name, asked) is first
+            assert first.position == end
+    by_time = Asked(at=AtRecorded(first.moment.commit.recorded_at))
+    found = [await world.registries.past(None, by_time) for _ in range(2)]
+    assert found[0] is not found[1]
+    assert found[0].moment == found[1].moment
+
+
+async def test_only_so_many_positions_are_remembered() -> None:
+    """The oldest goes first."""
+    world = await world_of("default")
+    oldest = await world.registries.past(None, Asked(at=AtPosition(2)))
+    at = world.clock.at
+    for number in range(256):
+        asked = Asked(at=AtPosition(2), effective_at=at + number * timedelta(microseconds=1))
+        world.clock.at = at + timedelta(seconds=1)
+        with suppress(NothingInEffectError):
+            await world.registries.past(None, asked)
+    assert await world.registries.past(None, Asked(at=AtPosition(2))) is not None
+    assert oldest.position == 2
