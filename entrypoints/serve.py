@@ -91,7 +91,7 @@ async def _cut_off(stopped: asyncio.Event, server: ServerConfig) -> None:
         for task in asyncio.all_tasks():
             code = getattr(task.get_coro(), "cr_code", None)
             if code and code.co_name in _OF_A_CONNECTION and "hypercorn" in code.co_filename:
-                pass
+                task.cancel()
 
 
 def _hypercorn_config(settings: Settings) -> HypercornConfig:

@@ -2,13 +2,16 @@
 
 import gc
 import weakref
+from datetime import timedelta
 
 import anyio
 import anyio.lowlevel
 import pytest
 
 from application.registry_version import RegistryVersion
+from domain.asof import Asked, AtPosition, AtRecorded
 from domain.errors import RegistryNotFoundError
+from tests.harness.clock import MICROSECOND
 from tests.harness.sync_world import HeldSource, SyncWorld, loaded_world, server, synced_source
 
 
@@ -130,14 +133,14 @@ async def test_a_position_is_resolved_once() -> None:
 
 
 async def test_only_so_many_positions_are_remembered() -> None:
-    """The oldest goes first."""
+    """The oldest is forgotten first."""
     world = await world_of("default")
-    oldest = await world.registries.past(None, Asked(at=AtPosition(2)))
-    at = world.clock.at
-    for number in range(256):
-        asked = Asked(at=AtPosition(2), effective_at=at + number * timedelta(microseconds=1))
-        world.clock.at = at + timedelta(seconds=1)
-        with suppress(NothingInEffectError):
-            await world.registries.past(None, asked)
-    assert await world.registries.past(None, Asked(at=AtPosition(2))) is not None
-    assert oldest.position == 2
+    end, at = world.registries.live.position, world.clock.at
+    world.clock.at += timedelta(days=1)
+    moments = [
+        Asked(at=AtPosition(end), effective_at=at + number * MICROSECOND) for number in range(257)
+    ]
+    found = [await world.registries.past(None, asked) for asked in moments]
+    assert await world.registries.past(None, moments[-1]) is found[-1]
+    assert await world.registries.past(None, moments[1]) is found[1]
+    assert await world.registries.past(None, moments[0]) is not found[0]
