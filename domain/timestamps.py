@@ -23,6 +23,7 @@ def from_micros(micros: int) -> datetime:
     return _EPOCH + timedelta(microseconds=micros)
 
 
+@lru_cache(maxsize=4096)  # a page tells three times of each entry, and most are of few commits
 def to_rfc_3339(instant: datetime) -> str:
     """The one text form used in events and answers: UTC, a `Z`, no empty fraction."""
     text = instant.astimezone(UTC).isoformat()

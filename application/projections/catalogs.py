@@ -31,6 +31,8 @@ from domain.timestamps import from_micros, to_micros
 
 Catalogs: TypeAlias = Mapping[SourceName, Catalog]
 
+_KINDS = {kind.value: kind for kind in EntryKind}  # a look-up costs a fifth of a call
+_STATUSES = {status.value: status for status in Status}
 _SEPARATOR = "\x1f"  # no name or version holds it: formats refuse control characters
 
 
@@ -92,7 +94,7 @@ def _by_source(events: Sequence[LoggedEvent]) -> dict[SourceName, list[Recorded]
 
 def restore_state(key: EntryKey, value: bytes) -> CatalogEntry | Departed:
     """What a row says of a version."""
-    row = json.loads(value)
+    row = json.loads(value.decode())
     if len(row) == 2:
         return Departed(first_recorded_at=from_micros(row[0]), delisted_at=from_micros(row[1]))
     return _restore_entry(key, *row)
@@ -155,7 +157,7 @@ def _restore_entry(
         title=title,
         tags=tuple(tags),
         lifecycle=Lifecycle(
-            status=Status(status),
+            status=_STATUSES[status],
             status_message=status_message,
             status_changed_at=_instant(status_changed_at),
             published_at=_instant(published_at),
@@ -193,4 +195,4 @@ def end_of(prefix: str) -> str:
 def parse_row_key(text: str) -> tuple[SourceName, EntryKey]:
     """Which version of which source a row is about."""
     source, kind, name, version = text.split(_SEPARATOR)
-    return SourceName(source), EntryKey(EntryKind(kind), name, version)
+    return SourceName(source), EntryKey(_KINDS[kind], name, version)
