@@ -188,6 +188,7 @@ def unsent(port: int) -> int:
     return sum(int(row[4].split(":")[0], 16) for row in rows if row[1].endswith(f":{port:04X}"))
 
 
+@pytest.mark.slow
 def test_a_client_that_takes_nothing_holds_up_the_end_for_the_grace_alone(directory: Path) -> None:
     """What it was sent lies between the two, and is not waited for."""
     (directory / "annals.yaml").write_text(CONFIGURATION.replace("0s}", "0s, grace: 200ms}"))

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from itertools import repeat
@@ -63,6 +64,24 @@ def test_the_signature_of_the_specification():
     assert sign(key, identity, "1614265330", body) == signature
 
 
+def test_the_example_for_receivers_verifies():
+    """What docs/webhooks.md shows believes a message that is signed now, and no other."""
+    page = (Path(__file__).parents[3] / "docs" / "webhooks.md").read_text(encoding="utf-8")
+    example: dict[str, Any] = {}
+    exec(page.partition("```python\n")[2].partition("```")[0], example)
+    key, now = base64.b64decode(SECRET.removeprefix("whsec_")), str(int(time.time()))
+
+    def believes(body: bytes, timestamp: str = now, signed: bytes = b"{}") -> bool:
+        signature = f"v1,other {sign(key, 'msg_1', timestamp, signed)}"
+        names = ("webhook-id", "webhook-timestamp", "webhook-signature")
+        headers = dict(zip(names, ("msg_1", timestamp, signature), strict=True))
+        return bool(example["is_genuine"](SECRET, headers, body))
+
+    assert believes(b"{}")
+    assert not believes(b"[]")
+    assert not believes(b"{}", timestamp=str(int(now) - 400))
+
+
 async def test_a_message_is_signed_now(server: HostileServer, secret: Path):
     """With the time of the attempt, and with the secret as it is by then."""
     await receiver(server, secret).deliver("msg_1", b"{}")
@@ -104,7 +123,7 @@ async def test_a_secret_that_is_none_is_told(
 
 async def greets(_request: Request, writer: asyncio.StreamWriter) -> None:
     """Speaks another protocol."""
-    writer.write(b"220 mail.example.com ESMTP\r\n")
+    writer.write(b"220 mail.example.com ESMTP\r\n\r\n")
 
 
 BAD: dict[str, tuple[Misbehaviour, str]] = {

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+import anyio
 import attrs
 import pytest
 
@@ -251,3 +252,31 @@ async def test_the_changed_position_moves_with_what_can_be_seen() -> None:
     assert world.projector.live.changed_position in ends
     assert world.projector.live.changed_position == world.projector.live.position
     assert (await loaded_world(world.storage)).projector.live == world.projector.live
+
+
+async def test_who_waits_for_more_is_woken_by_it() -> None:
+    """All who wait, each once the position that it has is passed."""
+    world = await synced_world()
+    position = world.projector.live.position
+    woken = list[int]()
+
+    async def wait(ahead: int) -> None:
+        await world.projector.beyond(position + ahead)
+        woken.append(ahead)
+
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as tasks:
+            for ahead in (-1, 0, 0, 1):
+                tasks.start_soon(wait, ahead)
+            await anyio.wait_all_tasks_blocked()
+            assert woken == [-1]
+            for number in range(2):
+                write = Write(catalog_stream(MAIN), AnyVersion(), [_listed(f"more{number}")])
+                await world.log.append(CommitId(f"more{number}"), [write])
+                await world.projector.catch_up()
+                await anyio.wait_all_tasks_blocked()
+    assert woken == [-1, 0, 0, 1]
+
+
+def _listed(version: str) -> EntryListed:
+    return attrs.evolve(LISTED, key=attrs.evolve(LISTED.key, version=version))

@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import anyio
@@ -11,9 +12,12 @@ import attrs
 import pytest
 from starlette.types import Message
 
-from application.change_feed import Mark
+from application.change_feed import ChangeFeed, Mark
+from application.registries import Registries
+from domain.asof import Asked, AtPosition
 from entrypoints.http.app import create_app
 from entrypoints.http.services import Services
+from tests.harness.clock import START, SteppingClock
 from tests.harness.event_stream import EventStreamParser, ServerEvent
 from tests.harness.registry_world import RegistryWorld, registry_world, server
 
@@ -285,6 +289,27 @@ async def test_a_registry_that_is_taken_away_ends_its_streams(world: RegistryWor
         await world.configure({"default": ("main",)})
         await until(lambda: client.is_over)
     assert (await world.client.get(f"/registry/other{STREAM}")).status_code == 404
+
+
+async def test_the_stream_of_a_server_of_the_past(world: RegistryWorld):
+    """It tells what there was up to the moment, and waits until it is stopped."""
+    end = world.projector.live.position
+    await world.sync("main", [server("io.example/b")])
+    frozen = Asked(at=AtPosition(end))
+    past = Registries(
+        world.projector, world.storage, SteppingClock(START + timedelta(days=1)), frozen
+    )
+    services = attrs.evolve(
+        world.services,
+        registries=past,
+        feed=ChangeFeed(world.storage, past, world.documents),
+        keep_alive_seconds=0.001,
+    )
+    async with opened(services, f"{STREAM}?after=0") as client:
+        await until(lambda: client.parser.comments > 2)
+        assert (client.told, client.parser.last_event_id) == (["a"], str(end))
+        services.stopping.set()
+        await until(lambda: client.is_over)
 
 
 async def test_a_client_that_knows_more_than_this_process_is_not_sent_back(world: RegistryWorld):
