@@ -160,7 +160,7 @@ def test_a_closed_pipe_is_no_difference(changed: Path):
 def test_a_diff_without_exit_code_is_no_failure(changed: Path):
     """Differences are what it was asked for; errors are errors."""
     assert annals(changed, "diff", "--from", "approved").code == 0
-    assert annals(changed, "diff", "--from", "nothing").code == 1
+    assert annals(changed, "diff", "--from", "@999999").code == 2
     assert "--from AS-OF" in annals(changed, "diff").errors
 
 

@@ -131,7 +131,7 @@ BAD: dict[str, tuple[Misbehaviour, str]] = {
     "an error without a word": (answers(503), "answered 503"),
     "a redirect": (answers(307, Location="http://127.0.0.1:1/"), "redirects, .* not followed"),
     "a hang": (says_nothing, "did not answer within 0.1 s"),
-    "something else": (greets, "illegal status line"),
+    "something else": (greets, "illegal status line|disconnected"),
 }
 
 
