@@ -56,9 +56,12 @@ class VersionChange:
 
     @property
     def classes(self) -> frozenset[ChangeClass]:
-        """What it means; to come and to go is of the lifecycle, whatever else differs."""
+        """What it means. To come or to go is of the lifecycle, unless something with another
+        meaning came in its place.
+        """
         found = frozenset(difference.change_class for difference in self.differences)
-        if self.comparison.outcome is Outcome.CHANGED:
+        replaced = self.comparison.other is not None and not found.isdisjoint(SHOWN)
+        if self.comparison.outcome is Outcome.CHANGED or replaced:
             return found
         return found | {ChangeClass.LIFECYCLE}
 

@@ -63,7 +63,7 @@ async def test_a_new_version_is_no_reused_one():
     ]
     for version in moved.versions:
         assert [each.path for each in version.differences] == ["/packages/0/identifier"]
-        assert version.classes == {ChangeClass.EXECUTION, ChangeClass.LIFECYCLE}
+        assert version.classes == {ChangeClass.EXECUTION}
 
 
 async def test_to_come_and_to_go_is_of_the_lifecycle():
