@@ -18,7 +18,7 @@ from domain.composition import RegistryDefinition, RegistryEntry, compose
 from domain.identifiers import EntryKey, EntryName, Position, SourceName
 from domain.ports.storage import StoragePort
 
-_FIRST, _MOST = 100, 1600  # rows that are read at a time: most who begin to walk want a page
+_FIRST, _MOST = 64, 1600  # rows that are read at a time: most who begin to walk want a page
 
 NamedEntries = tuple[EntryName, Sequence[RegistryEntry]]
 TwoSides = tuple[EntryName, Sequence[RegistryEntry], Sequence[RegistryEntry]]

@@ -23,7 +23,7 @@ def test_append(benchmark, bench, listed, tmp_path):
     def commit():
         number = next(commits)
         start = number * _BATCH % VERSIONS
-        bench.run(append, log, listed[start : start + _BATCH], f"append-{number}")
+        bench.run(append, storage, log, listed[start : start + _BATCH], f"append-{number}")
 
     benchmark.pedantic(commit, rounds=30, warmup_rounds=1)
     benchmark.extra_info["events_per_second"] = round(_BATCH / benchmark.stats["mean"])
