@@ -18,7 +18,7 @@ from domain.composition import RegistryDefinition, RegistryEntry, compose
 from domain.identifiers import EntryKey, EntryName, Position, SourceName
 from domain.ports.storage import StoragePort
 
-_FIRST, _MOST = 64, 1600  # rows that are read at a time: most who begin to walk want a page
+_FIRST, _MOST = 100, 1600  # rows that are read at a time
 
 NamedEntries = tuple[EntryName, Sequence[RegistryEntry]]
 TwoSides = tuple[EntryName, Sequence[RegistryEntry], Sequence[RegistryEntry]]
@@ -47,9 +47,14 @@ class PastSources:
         }
         return _composed(self.definition, name, found)
 
-    async def walk(self, start: EntryName | None = None) -> AsyncGenerator[NamedEntries, None]:
-        """What the registry offered, name by name, from *start*, which is included."""
-        walks = [(source, self._names(source, start)) for source in self.definition.sources]
+    async def walk(
+        self, start: EntryName | None = None, rows: int = _FIRST
+    ) -> AsyncGenerator[NamedEntries, None]:
+        """What the registry offered, name by name, from *start*, which is included.
+
+        *rows* is about how many will be wanted: each that is read costs a look at its past.
+        """
+        walks = [(source, self._names(source, start, rows)) for source in self.definition.sources]
         heads = {source: await anext(names, None) for source, names in walks}
         while present := [head for head in heads.values() if head]:
             name = min((name for name, _ in present), key=sort_key)
@@ -68,12 +73,12 @@ class PastSources:
         }
 
     async def _names(
-        self, source: SourceName, start: EntryName | None = None
+        self, source: SourceName, start: EntryName | None = None, rows: int = _FIRST
     ) -> AsyncIterator[tuple[EntryName, Sequence[State]]]:
         """The versions of each name of a source, also of those that it offered no longer."""
         first = key_prefix(source, start) if start else source_prefix(source)
         pending: list[State] = []
-        async for states in self._pages(source, first, end_of(source_prefix(source))):
+        async for states in self._pages(source, first, end_of(source_prefix(source)), rows):
             for state in states:
                 if pending and pending[-1][0].entry_name != state[0].entry_name:
                     yield pending[-1][0].entry_name, pending
@@ -86,10 +91,10 @@ class PastSources:
         return [s async for states in self._pages(source, prefix, end_of(prefix)) for s in states]
 
     async def _pages(
-        self, source: SourceName, start: str, stop: str
+        self, source: SourceName, start: str, stop: str, limit: int = _FIRST
     ) -> AsyncIterator[Iterable[State]]:
         """States that are only restored when they are reached: many walks end early."""
-        limit = _FIRST
+        read = 0
         while True:
             rows = await self.storage.rows_at(
                 CATALOGS.view, self.positions[source], start=start, stop=stop, limit=limit
@@ -97,7 +102,8 @@ class PastSources:
             yield await self._timed(_state(*row) for row in rows)
             if len(rows) < limit:
                 return
-            start, limit = rows[-1][0] + "\0", min(2 * limit, _MOST)
+            read += limit
+            start, limit = rows[-1][0] + "\0", min(read, _MOST)
 
     async def _timed(self, states: Iterable[State]) -> Iterable[State]:
         if not self.effective:

@@ -26,6 +26,9 @@ from domain.identifiers import EntryKind, EntryName, Position
 from domain.timestamps import to_micros
 
 
+_SPARE = 5  # rows beyond a page, by which its end is seen
+
+
 class ServedRegistry(Protocol):
     """What answers are made of.
 
@@ -136,7 +139,7 @@ class PastRegistry:
     async def _read_page(self, filters: ListFilters, after: ServerKey | None, limit: int) -> Page:
         found: list[RegistryEntry] = []
         start = EntryName(EntryKind.SERVER, after[0] if after else "")
-        async with aclosing(self.sources.walk(start)) as names:
+        async with aclosing(self.sources.walk(start, limit + _SPARE)) as names:
             async for name, entries in names:
                 if name.kind is not EntryKind.SERVER or len(found) > limit:
                     break
