@@ -25,7 +25,6 @@ from domain.composition import RegistryDefinition, RegistryEntry
 from domain.identifiers import EntryKind, EntryName, Position
 from domain.timestamps import to_micros
 
-
 _SPARE = 5  # rows beyond a page, by which its end is seen
 
 
