@@ -27,8 +27,8 @@ async def test_a_version_that_replaces_another_tells_of_both(capsys: pytest.Capt
     write_changes([change], SHOWN, as_timeline=False)
     assert capsys.readouterr().out.splitlines() == [
         "com.example/one  changed",
-        "  - 1 replaced by 2  [documentation] [lifecycle]  from main",
-        "  + 2 after 1  [documentation] [lifecycle]  from main",
+        "  - 1 replaced by 2  [documentation]  from main",
+        "  + 2 after 1  [documentation]  from main",
         '      + /title  "Two"  [documentation]',
     ]
 
