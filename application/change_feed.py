@@ -10,9 +10,10 @@ from application.documents import Documents
 from application.past_walk import PastSources, merged_walk, recorded_sources, sort_key
 from application.projections import CATALOGS
 from application.projections.catalogs import end_of, key_prefix, parse_row_key
-from application.registries import LAST_KEY, Registries
+from application.registries import Registries
 from application.registry_eras import Era, definition_at, read_eras
 from application.registry_version import ALWAYS
+from application.view_rows import LAST_KEY
 from domain.change import ChangeClass
 from domain.comparison import Comparison, compare, retold
 from domain.composition import RegistryDefinition, RegistryEntry

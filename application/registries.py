@@ -21,6 +21,7 @@ from application.registry_version import (
     registry_version,
 )
 from application.served import LiveRegistry, PastRegistry, ServedRegistry
+from application.view_rows import LAST_KEY
 from application.wholes import Wholes
 from domain.asof import NOW, Asked
 from domain.composition import RegistryDefinition
@@ -30,7 +31,6 @@ from domain.identifiers import PinName, Position, RegistryName
 from domain.ports.clock import ClockPort
 from domain.ports.storage import StoragePort
 
-LAST_KEY = chr(0x10FFFF)
 _MOST_FIXED = 256
 
 

@@ -11,6 +11,7 @@ from application.past_walk import PastSources, TwoSides, merged_walk, sort_key
 from application.projections import CATALOGS
 from application.projections.catalogs import parse_row_key
 from application.served import PastRegistry
+from application.view_rows import LAST_KEY
 from domain.change import ChangeClass
 from domain.comparison import compare
 from domain.identifiers import EntryName
@@ -18,7 +19,6 @@ from domain.ports.storage import StoragePort
 
 _AT_A_TIME = 100  # names whose documents are read and compared together
 _ROWS = 1000
-_LAST_KEY = chr(0x10FFFF)
 
 
 @attrs.frozen(kw_only=True)
@@ -94,7 +94,7 @@ class RegistryDiff:
         """Only the names that something was recorded of between two positions."""
         first, last = sorted((old.position, new.position))
         touched: set[EntryName] = set()
-        place = (first, _LAST_KEY)
+        place = (first, LAST_KEY)
         while rows := await self._storage.row_changes(
             CATALOGS.view, after=place, upto=last, limit=_ROWS
         ):

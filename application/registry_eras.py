@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import attrs
 
 from application.projections import DEFINITIONS
-from application.registries import LAST_KEY, Registries
+from application.registries import Registries
 from application.registry_version import find_registry
+from application.view_rows import LAST_KEY
 from domain.asof import AtRecorded
 from domain.composition import RegistryDefinition
 from domain.definitions import Definitions

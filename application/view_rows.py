@@ -8,6 +8,9 @@ import cattrs
 
 T = TypeVar("T")
 
+LAST_KEY = chr(0x10FFFF)
+"""Beyond the key of every row."""
+
 _converter = cattrs.Converter(detailed_validation=False)
 _converter.register_unstructure_hook(datetime, datetime.isoformat)
 _converter.register_structure_hook(datetime, lambda text, _: datetime.fromisoformat(text))
