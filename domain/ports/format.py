@@ -8,20 +8,23 @@ import attrs
 
 from domain.entry import Entry
 from domain.events import RejectedEntry
-from domain.identifiers import EntryKind
+from domain.identifiers import EntryKey, EntryKind
 
 
 @attrs.frozen(kw_only=True)
 class Parsed:
-    """What a payload holds. One bad entry is rejected by itself; warnings reject nothing.
+    """What a payload, or a page of one, holds. One bad entry is rejected by itself; warnings
+    reject nothing.
 
-    `nameless` tells that a rejected entry may be any: nobody knows its name.
+    `nameless` tells that a rejected entry may be any: nobody knows its name. `gone` are entries
+    that the payload before had, where it is compared with one (see ParserPort).
     """
 
     entries: tuple[Entry, ...]
     rejected: tuple[RejectedEntry, ...] = ()
     warnings: tuple[RejectedEntry, ...] = ()
     nameless: bool = False
+    gone: tuple[EntryKey, ...] = ()
 
 
 @attrs.frozen(kw_only=True)

@@ -2,9 +2,19 @@
 
 from collections.abc import AsyncGenerator, Callable
 from datetime import datetime
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import IO, Protocol, TypeAlias, runtime_checkable
 
 import attrs
+
+
+@attrs.frozen
+class LargePayload:
+    """A payload that lies in an open file which nobody else can reach or change, from its start."""
+
+    file: IO[bytes]
+
+
+Payload: TypeAlias = bytes | LargePayload
 
 
 @attrs.frozen
@@ -23,7 +33,7 @@ class Fetched:
     know, such as a rewritten history.
     """
 
-    payloads: AsyncGenerator[bytes, None]
+    payloads: AsyncGenerator[Payload, None]
     revision: Callable[[], str]
     complete: bool = True
     effective_at: datetime | None = None

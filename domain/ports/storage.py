@@ -111,6 +111,25 @@ class EventStorePort(Protocol):
         """
         ...
 
+    async def packed(self, hashes: Iterable[DocumentHash]) -> Mapping[DocumentHash, bytes]:
+        """The same as the storage packs them, for who holds many of them in memory."""
+        ...
+
+    def unpack(self, packed: Sequence[bytes]) -> Sequence[bytes]:
+        """The bodies of what `packed` gave, in the same order. It waits for nothing.
+
+        Raises:
+            CorruptLogError: it is not what was stored.
+        """
+        ...
+
+    async def grown(self) -> None:
+        """Wait until the log or a view may have changed, by whomever, since the last call.
+
+        It may return without a change, but no change stays untold for more than 50 ms.
+        """
+        ...
+
     def document_hashes(self) -> AsyncIterator[Sequence[DocumentHash]]:
         """The hashes of all documents that have a body, in batches, none empty."""
         ...
@@ -180,6 +199,12 @@ class ViewStorePort(Protocol):
 
     def rows(self, view: View) -> AsyncIterator[Sequence[tuple[str, bytes]]]:
         """All rows of a view in the order of keys, in batches, none empty."""
+        ...
+
+    async def rows_within(
+        self, view: View, ranges: Sequence[tuple[str, str]]
+    ) -> Sequence[tuple[str, bytes]]:
+        """The rows that hold now with *start* <= key < *stop*, for many ranges at once."""
         ...
 
     async def rows_at(
