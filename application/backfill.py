@@ -1,7 +1,7 @@
 """What a source offered before its first sync, as its own history tells it."""
 
 import uuid
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
@@ -12,13 +12,14 @@ from application.event_log import HISTORY, EventLog, Write, catalog_stream, hist
 from application.findings import Findings
 from application.projector import Projector
 from application.reading import FailedError, Reader, fetch, received
+from application.source_catalog import HeldCatalog, StoredCatalog, held
 from domain.catalog import Catalog, evolve
 from domain.errors import HistoryRewrittenError
-from domain.events import CatalogEvent, Event, HistoryCompleted, RevisionRecorded
+from domain.events import Event, HistoryCompleted, RevisionRecorded, SyncCounts
 from domain.identifiers import CommitId, SourceName
 from domain.log import Exactly
-from domain.ports.source import HistoryPort, PastRevision
-from domain.ports.storage import EventStorePort
+from domain.ports.source import Fetched, HistoryPort, PastRevision
+from domain.ports.storage import StoragePort
 
 if TYPE_CHECKING:
     from application.sync import SyncedSource
@@ -58,7 +59,7 @@ class Backfill:
     """Records one commit per revision of a source's history, and goes on where it was cut off."""
 
     def __init__(
-        self, store: EventStorePort, log: EventLog, projector: Projector, reader: Reader
+        self, store: StoragePort, log: EventLog, projector: Projector, reader: Reader
     ) -> None:
         self._store = store
         self._log = log
@@ -85,8 +86,8 @@ class Backfill:
             return (TOO_LATE,)
         if recorded.revision is None and not await self._offers_something(source):
             return ()
-        live = await self._projector.catch_up()
-        catalog = live.catalogs.get(source.name, Catalog())
+        await self._projector.catch_up()
+        catalog = await held(StoredCatalog(self._store, source.name))
         return await self._record_all(source, port, recorded, catalog, progress)
 
     async def _standing(self, source: SourceName) -> tuple[_Recorded, int]:
@@ -116,7 +117,8 @@ class Backfill:
         fetched = await fetch(source, None)
         commit_id = _commit_id(source.name)
         async with self._reader.staging(commit_id):
-            findings = await self._reader.read(source, fetched.payloads, Catalog(), commit_id)
+            nothing = HeldCatalog(Catalog())
+            findings = await self._reader.read(source, fetched, nothing, commit_id)
         return bool(findings.kept)
 
     async def _record_all(
@@ -153,7 +155,9 @@ class Backfill:
         commit_id = _commit_id(source.name)
         async with self._reader.staging(commit_id):
             findings, problem = await self._read(source, past, catalog, commit_id)
-            events, event = await anyio.to_thread.run_sync(_events, source, past, findings, problem)
+            events = await findings.events()
+            counts = await findings.counts(events)
+            event = _recorded(source, past, findings, counts, problem)
             writes = [
                 Write(catalog_stream(source.name), Exactly(recorded.changes), events),
                 Write(history_stream(source.name), Exactly(recorded.stream_version), [event]),
@@ -170,28 +174,32 @@ class Backfill:
         self, source: "SyncedSource", past: PastRevision, catalog: Catalog, commit_id: CommitId
     ) -> tuple[Findings, str | None]:
         """What a revision holds, or why that cannot be known."""
-        problem = past.problem
+        problem, known = past.problem, HeldCatalog(catalog)
         if past.payload is not None:
+            fetched = Fetched(payloads=_only(past.payload), revision=lambda: past.revision)
             try:
-                only = _only(past.payload)
-                return await self._reader.read(source, only, catalog, commit_id), None
+                return await self._reader.read(source, fetched, known, commit_id), None
             except FailedError as error:
                 problem = error.event.reason
-        return Findings(catalog=catalog, filter=source.filter), problem or "there is nothing"
+        # What could not be read withdraws nothing.
+        nothing = Findings(catalog=known, filter=source.filter, complete=False)
+        return nothing, problem or "there is nothing"
 
 
-def _events(
-    source: "SyncedSource", past: PastRevision, findings: Findings, problem: str | None
-) -> tuple[Sequence[CatalogEvent], RevisionRecorded]:
-    complete = problem is None  # what could not be read withdraws nothing
-    events = findings.events(complete=complete)
-    return events, RevisionRecorded(
+def _recorded(
+    source: "SyncedSource",
+    past: PastRevision,
+    findings: Findings,
+    counts: SyncCounts,
+    problem: str | None,
+) -> RevisionRecorded:
+    return RevisionRecorded(
         revision=past.revision,
         number=past.number,
         problem=problem,
         filter_hash=source.filter.hash,
         settings_hash=source.settings_hash,
-        counts=findings.counts(events, complete=complete),
+        counts=counts,
         rejected=tuple(findings.rejected),
     )
 

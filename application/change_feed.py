@@ -9,7 +9,7 @@ from application.change_details import ALL_CLASSES, Compared, ServerChange, deta
 from application.documents import Documents
 from application.past_walk import PastSources, merged_walk, recorded_sources, sort_key
 from application.projections import CATALOGS
-from application.projections.catalogs import end_of, key_prefix, parse_row_key
+from application.projections.catalogs import all_of, is_size, key_prefix, parse_row_key
 from application.registries import Registries
 from application.registry_eras import Era, definition_at, read_eras
 from application.registry_version import ALWAYS
@@ -236,6 +236,8 @@ class ChangeFeed:
             CATALOGS.view, after=place, upto=upto, limit=_ROWS
         ):
             for position, row_key in rows:
+                if is_size(row_key):
+                    continue
                 if position != told:
                     yield position, parse_row_key(row_key)[1].entry_name
                 told = position
@@ -293,8 +295,8 @@ class ChangeFeed:
         """Where anything was recorded under a name in what the registry was ever made of."""
         found: set[Position] = set()
         for source in {s for era in eras if era.definition for s in era.definition.sources}:
-            prefix = key_prefix(source, name)
-            rows = await self._storage.row_history(CATALOGS.view, start=prefix, stop=end_of(prefix))
+            start, stop = all_of(key_prefix(source, name))
+            rows = await self._storage.row_history(CATALOGS.view, start=start, stop=stop)
             found.update(row.since for row in rows)
         turns = {era.since for era in eras if found and era.since > min(found)}
         return sorted(position for position in found | turns if position <= upto)

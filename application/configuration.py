@@ -8,13 +8,13 @@ import attrs
 
 from application.event_log import CONFIG_STREAM, EventLog, Write, catalog_stream
 from application.projector import Projector
-from domain.catalog import Catalog
+from application.source_catalog import StoredCatalog
 from domain.definitions import Desired, redefinitions
 from domain.errors import WrongExpectedVersionError
 from domain.events import ConfigEvent, DelistReason, EntryDelisted, SourceRetired
 from domain.identifiers import CommitId, SourceName
 from domain.log import Exactly
-from domain.ports.storage import EventStorePort
+from domain.ports.storage import StoragePort
 
 _DECISIONS = 3
 
@@ -32,7 +32,7 @@ class ConfigurationReport:
 
 
 async def apply_configuration(
-    desired: Desired, store: EventStorePort, log: EventLog, projector: Projector
+    desired: Desired, store: StoragePort, log: EventLog, projector: Projector
 ) -> Sequence[ConfigEvent]:
     """Record what differs, as one commit. A retired source delists all it offered.
 
@@ -48,7 +48,7 @@ async def apply_configuration(
 
 
 async def _apply(
-    desired: Desired, store: EventStorePort, log: EventLog, projector: Projector
+    desired: Desired, store: StoragePort, log: EventLog, projector: Projector
 ) -> Sequence[ConfigEvent]:
     version = await store.stream_version(CONFIG_STREAM)
     live = await projector.catch_up()
@@ -66,11 +66,12 @@ async def _apply(
     return events
 
 
-async def _delisting(source: SourceName, store: EventStorePort, projector: Projector) -> Write:
+async def _delisting(source: SourceName, store: StoragePort, projector: Projector) -> Write:
     """Of what is offered at one version of the catalog: another process may sync the source."""
     version = await store.stream_version(catalog_stream(source))
-    live = await projector.catch_up()
-    keys = [entry.key for entry in live.catalogs.get(source, Catalog()).entries()]
+    await projector.catch_up()
+    pages = StoredCatalog(store, source).entries()
+    keys = [entry.key async for entries in pages for entry in entries]
     events = [
         EntryDelisted(key=key, reason=DelistReason.SOURCE_RETIRED)
         for key in sorted(keys, key=lambda key: key.sort_key)

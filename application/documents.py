@@ -1,27 +1,31 @@
 """Documents by hash, the ones asked for lately from memory."""
 
-import json
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-
-import anyio.to_thread
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Protocol, TypeAlias
 
 from application.event_log import EventLog
 from application.projections.redactions import Redactions
 from application.redactions import redactions_in_log
-from application.registry_version import RegistryVersion
-from application.rendering import search_text
 from domain.composition import RegistryEntry
 from domain.errors import CorruptLogError, DocumentRedactedError
-from domain.identifiers import DocumentHash, RegistryName
+from domain.identifiers import DocumentHash
 from domain.ports.storage import EventStorePort
 from domain.redaction import Redaction
 
-_BATCH = 1000
+Packed: TypeAlias = bytes | Redaction
+"""A document as the storage packs it, or why there is none any longer."""
+
+
+class Holding(Protocol):
+    """What has a packed document."""
+
+    @property
+    def packed(self) -> Packed: ...
 
 
 class Documents:
-    """Reads bodies. Keeps at most *most_bytes* of them, and the search texts of all asked for.
+    """Reads bodies. Keeps at most *most_bytes* of them, as they are packed.
 
     What *told* knows to be redacted goes at once; what has no body is looked up in the log.
     """
@@ -30,7 +34,7 @@ class Documents:
         self,
         store: EventStorePort,
         told: Callable[[], Redactions] = dict,
-        most_bytes: int = 64 * 1024 * 1024,
+        most_bytes: int = 8 * 1024 * 1024,
     ) -> None:
         self._store = store
         self._told = told
@@ -38,12 +42,11 @@ class Documents:
         self._most_bytes = most_bytes
         self._bytes = 0
         self._kept: OrderedDict[DocumentHash, bytes] = OrderedDict()
-        self._texts: dict[DocumentHash, str] = {}
-        self._searched: dict[RegistryName, RegistryVersion] = {}
 
     @property
     def redactions(self) -> Redactions:
         """At least those of all documents that were asked for."""
+        self._learn(self._told())
         return self._redactions
 
     async def bodies(self, entries: Sequence[RegistryEntry]) -> Sequence[bytes]:
@@ -53,7 +56,7 @@ class Documents:
             DocumentRedactedError: one was redacted.
             CorruptLogError: one is missing or damaged.
         """
-        return [_body(found) for found in await self.bodies_or_redactions(entries)]
+        return [unredacted(found) for found in await self.bodies_or_redactions(entries)]
 
     async def bodies_or_redactions(
         self, entries: Sequence[RegistryEntry]
@@ -63,8 +66,17 @@ class Documents:
         Raises:
             CorruptLogError: one is missing or damaged.
         """
-        self._learn(self._told())
         hashes = [served.entry.document_hash for served in entries]
+        packed = await self.packed(hashes)
+        return self._unpacked([packed[wanted] for wanted in hashes])
+
+    async def packed(self, hashes: Collection[DocumentHash]) -> Mapping[DocumentHash, Packed]:
+        """Documents as the storage packs them, for who holds many of them in memory.
+
+        Raises:
+            CorruptLogError: one is missing or damaged.
+        """
+        self._learn(self._told())
         found = {known: body for known in hashes if (body := self._kept.get(known)) is not None}
         missing = [wanted for wanted in hashes if wanted not in found]
         if missing:
@@ -73,31 +85,24 @@ class Documents:
             self._keep(loaded)
         for known in found.keys() & self._kept.keys():
             self._kept.move_to_end(known)
-        return [self._redactions.get(wanted) or found[wanted] for wanted in hashes]
+        return {wanted: self._redactions.get(wanted) or found[wanted] for wanted in hashes}
 
-    async def texts(self, registry: RegistryVersion) -> Mapping[DocumentHash, str]:
-        """The search texts of all servers. The first call for a document reads it.
+    def unpacked(self, holders: Iterable[Holding]) -> Sequence[bytes | Redaction]:
+        """The documents that those hold, in their order.
 
-        Of what was redacted only the name is left.
+        Raises:
+            CorruptLogError: one is damaged.
         """
-        self._learn(self._told())
-        if self._searched.get(registry.definition.name) is not registry:
-            wanted = {served.entry.document_hash: served.entry.key for served in registry.servers}
-            await self._read_texts([known for known in wanted if known not in self._texts])
-            for redacted in self._redactions.keys() & wanted.keys():
-                self._texts[redacted] = search_text(wanted[redacted].name, ())
-            self._searched[registry.definition.name] = registry
-        return self._texts
+        return self._unpacked([holder.packed for holder in holders])
 
-    async def _read_texts(self, wanted: Sequence[DocumentHash]) -> None:
-        for start in range(0, len(wanted), _BATCH):
-            bodies = await self._load(wanted[start : start + _BATCH])
-            self._texts.update(await anyio.to_thread.run_sync(_texts_of, bodies))
+    def _unpacked(self, packed: Sequence[Packed]) -> Sequence[bytes | Redaction]:
+        bodies = iter(self._store.unpack([one for one in packed if not isinstance(one, Redaction)]))
+        return [one if isinstance(one, Redaction) else next(bodies) for one in packed]
 
     async def _load(self, hashes: Iterable[DocumentHash]) -> Mapping[DocumentHash, bytes]:
-        """The bodies of those that were not redacted."""
+        """Those that were not redacted."""
         wanted = set(hashes) - self._redactions.keys()
-        loaded = await self._store.documents(wanted)
+        loaded = await self._store.packed(wanted)
         if wanted - loaded.keys():
             self._learn(await redactions_in_log(EventLog(self._store)))
         if missing := wanted - loaded.keys() - self._redactions.keys():
@@ -105,13 +110,11 @@ class Documents:
         return {known: body for known, body in loaded.items() if known not in self._redactions}
 
     def _learn(self, redactions: Redactions) -> None:
-        """Let go of what was redacted since. A search text begins with the name."""
+        """Let go of what was redacted since."""
         if news := redactions.keys() - self._redactions.keys():
             self._redactions = {**self._redactions, **redactions}
             for redacted in news:
                 self._bytes -= len(self._kept.pop(redacted, b""))
-            for redacted in news & self._texts.keys():
-                self._texts[redacted] = self._texts[redacted].partition("\n")[0]
 
     def _keep(self, bodies: Mapping[DocumentHash, bytes]) -> None:
         for known, body in bodies.items():
@@ -122,17 +125,14 @@ class Documents:
             self._bytes -= len(dropped)
 
 
-def _body(found: bytes | Redaction) -> bytes:
+def unredacted(found: bytes | Redaction) -> bytes:
+    """A document that has to be there.
+
+    Raises:
+        DocumentRedactedError
+    """
     if isinstance(found, Redaction):
         raise DocumentRedactedError(
             found.document_hash, found.reason, found.redacted_by, found.recorded_at
         )
     return found
-
-
-def _texts_of(bodies: Mapping[DocumentHash, bytes]) -> dict[DocumentHash, str]:
-    documents = {known: json.loads(body) for known, body in bodies.items()}
-    return {
-        known: search_text(document["name"], (document.get("title"), document.get("description")))
-        for known, document in documents.items()
-    }

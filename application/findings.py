@@ -1,10 +1,13 @@
 """What a sync finds out about a source, page by page."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence, Set
 
+import anyio.to_thread
 import attrs
 
-from domain.catalog import Catalog
+from application.source_catalog import SourceCatalog
+from domain.catalog import CatalogEntry
 from domain.diff import Offer, departures, in_order
 from domain.entry import Entry
 from domain.events import (
@@ -26,13 +29,18 @@ MOST_TOLD = 1000
 
 @attrs.define(kw_only=True)
 class Findings:
-    """Grows with every page. It holds events and keys, never the documents of entries."""
+    """Grows with every page. It holds events and keys, never the documents of entries.
 
-    catalog: Catalog
+    `complete` tells that what was not found is no longer offered.
+    """
+
+    catalog: SourceCatalog
     filter: Filter
+    complete: bool = True
     kept: set[EntryKey] = attrs.field(factory=set)
     filtered: set[EntryKey] = attrs.field(factory=set)
     doubtful: set[str] = attrs.field(factory=set)
+    gone: set[EntryKey] = attrs.field(factory=set)
     nameless: bool = False
     warned: set[str] = attrs.field(factory=set)
     changes: list[CatalogEvent] = attrs.field(factory=list)
@@ -41,22 +49,21 @@ class Findings:
     warnings: list[RejectedEntry] = attrs.field(factory=list)
 
     def take(self, page: Parsed) -> list[Entry]:
-        """Note what a page holds, and return what of it is news to the catalog.
+        """Note what a page holds, and return what of it the filter keeps.
 
         Of entries with one key the first that passes the filter counts.
         """
         self._note(page)
-        news = []
+        kept = []
         for entry in page.entries:
             if not self.filter.keeps(entry.key.name, entry.tags):
                 self.filtered.add(entry.key)
             elif entry.key not in self.kept:
                 self.kept.add(entry.key)
-                if self._is_news(entry):
-                    news.append(entry)
-        return news
+                kept.append(entry)
+        return kept
 
-    def events(self, *, complete: bool) -> Sequence[CatalogEvent]:
+    async def events(self) -> Sequence[CatalogEvent]:
         """Everything that changed, once all pages were taken.
 
         Where an entry was rejected that may be any, nothing that is missing counts as withdrawn.
@@ -65,26 +72,40 @@ class Findings:
             kept=self.kept,
             filtered=self.filtered,
             doubtful=self.doubtful,
-            complete=complete and not self.nameless,
+            gone=frozenset() if self.nameless else self.gone,
+            complete=self.complete and not self.nameless,
         )
-        return in_order([*self.changes, *departures(self.catalog, offer)])
+        events = list(self.changes)
+        async for entries in self._doubted():
+            events += await anyio.to_thread.run_sync(departures, entries, offer)
+        return await anyio.to_thread.run_sync(in_order, events)
 
-    def counts(self, events: Sequence[CatalogEvent], *, complete: bool) -> SyncCounts:
+    async def _doubted(self) -> AsyncIterator[Sequence[CatalogEntry]]:
+        """What of the catalog may be offered no longer."""
+        if self.complete:
+            async for entries in self.catalog.entries():
+                yield entries
+        else:
+            known = await self.catalog.known((self.filtered | self.gone) - self.kept)
+            yield list(known.values())
+
+    async def counts(self, events: Sequence[CatalogEvent]) -> SyncCounts:
         """What those events come to."""
-        kinds = [type(event) for event in events]
-        touched = {event.key for event in events}
-        offered: Iterable[EntryKey] = self.kept
-        if not complete:
-            offered = (entry.key for entry in self.catalog.entries())
+        kinds = Counter(type(event) for event in events)
         return SyncCounts(
-            listed=kinds.count(EntryListed),
-            revised=kinds.count(EntryRevised),
-            status_changed=kinds.count(EntryStatusChanged),
-            delisted=kinds.count(EntryDelisted),
-            unchanged=sum(key not in touched for key in offered),
+            listed=kinds[EntryListed],
+            revised=kinds[EntryRevised],
+            status_changed=kinds[EntryStatusChanged],
+            delisted=kinds[EntryDelisted],
+            unchanged=await self._unchanged({event.key for event in events}, kinds[EntryListed]),
             rejected=self.rejected_count,
             warned=len(self.warned),
         )
+
+    async def _unchanged(self, touched: Set[EntryKey], listed: int) -> int:
+        if self.complete:
+            return len(self.kept - touched)
+        return (await self.catalog.size()).entries - (len(touched) - listed)
 
     def keep_rejected(self, before: Iterable[RejectedEntry]) -> None:
         """Tell again what was rejected *before* of names that no page mentioned."""
@@ -95,6 +116,7 @@ class Findings:
         self._reject(page.rejected)
         self.doubtful.update(rejected.name for rejected in page.rejected)
         self.nameless |= page.nameless
+        self.gone.update(page.gone)
         self.warned.update(warning.name for warning in page.warnings)
         self.warnings += page.warnings[: MOST_TOLD - len(self.warnings)]
 
@@ -102,9 +124,12 @@ class Findings:
         self.rejected += rejected[: MOST_TOLD - len(self.rejected)]
         self.rejected_count += len(rejected)
 
-    def _is_news(self, entry: Entry) -> bool:
-        known = self.catalog.get(entry.key)
-        return known is None or (known.document_hash, known.lifecycle) != (
-            entry.document_hash,
-            entry.lifecycle,
-        )
+
+def news_of(entries: Iterable[Entry], catalog: Mapping[EntryKey, CatalogEntry]) -> Sequence[Entry]:
+    """What of *entries* is not as the catalog has it."""
+    return [
+        entry
+        for entry in entries
+        if not (known := catalog.get(entry.key))
+        or (known.document_hash, known.lifecycle) != (entry.document_hash, entry.lifecycle)
+    ]

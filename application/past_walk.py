@@ -1,20 +1,32 @@
 """What sources offered as of a position, read from the view in the order of names."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Collection,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from contextlib import aclosing
 
 import attrs
 
 from application.projections import CATALOGS
 from application.projections.catalogs import (
-    end_of,
+    all_of,
     key_prefix,
     parse_row_key,
     restore_state,
     source_prefix,
 )
-from domain.catalog import Catalog, CatalogEntry, Departed, Versions
-from domain.composition import RegistryDefinition, RegistryEntry, compose
+from domain.catalog import CatalogEntry, Departed, Versions
+from domain.composition import (
+    NamedComposition,
+    RegistryDefinition,
+    RegistryEntry,
+    compose_name,
+)
 from domain.identifiers import EntryKey, EntryName, Position, SourceName
 from domain.ports.storage import StoragePort
 
@@ -41,11 +53,8 @@ class PastSources:
 
     async def named(self, name: EntryName) -> Sequence[RegistryEntry]:
         """What the registry offered under a name."""
-        found = {
-            source: await self._states(source, key_prefix(source, name))
-            for source in self.definition.sources
-        }
-        return _composed(self.definition, name, found)
+        found = {source: await self._states(source, name) for source in self.definition.sources}
+        return _composed(self.definition, found).entries
 
     async def walk(
         self, start: EntryName | None = None, rows: int = _FIRST
@@ -54,6 +63,14 @@ class PastSources:
 
         *rows* is about how many will be wanted: each that is read costs a look at its past.
         """
+        async with aclosing(self.compositions(start, rows)) as compositions:
+            async for name, composition in compositions:
+                yield name, composition.entries
+
+    async def compositions(
+        self, start: EntryName | None = None, rows: int = _FIRST
+    ) -> AsyncGenerator[tuple[EntryName, NamedComposition], None]:
+        """The same with all that is known of each name."""
         walks = [(source, self._names(source, start, rows)) for source in self.definition.sources]
         heads = {source: await anext(names, None) for source, names in walks}
         while present := [head for head in heads.values() if head]:
@@ -63,22 +80,37 @@ class PastSources:
                 if (head := heads[source]) and head[0] == name:
                     found[source] = head[1]
                     heads[source] = await anext(names, None)
-            yield name, _composed(self.definition, name, found)
+            yield name, _composed(self.definition, found)
 
-    async def catalogs(self) -> Mapping[SourceName, Catalog]:
-        """Everything at once."""
-        return {
-            source: Catalog({name: _versions(states) async for name, states in self._names(source)})
-            for source in self.definition.sources
-        }
+    async def of(self, names: Collection[EntryName]) -> Mapping[EntryName, NamedComposition]:
+        """All that is known of some names."""
+        found: dict[EntryName, dict[SourceName, list[State]]] = {name: {} for name in names}
+        for source in self.definition.sources:
+            for row in await self._rows_of(source, names):
+                state = _state(*row)
+                found[state[0].entry_name].setdefault(source, []).append(state)
+        return {name: _composed(self.definition, found[name]) for name in names}
+
+    async def _rows_of(
+        self, source: SourceName, names: Collection[EntryName]
+    ) -> Sequence[tuple[str, bytes]]:
+        """As they are, or one after the other where the view has gone on meanwhile."""
+        ranges = [all_of(key_prefix(source, name)) for name in names]
+        rows = await self.storage.rows_within(CATALOGS.view, ranges)
+        if await self.storage.checkpoint(CATALOGS.view) <= self.positions[source]:
+            return rows
+        pages = [self._row_pages(source, *keys) for keys in ranges]
+        return [row for page in pages async for rows in page for row in rows]
 
     async def _names(
         self, source: SourceName, start: EntryName | None = None, rows: int = _FIRST
     ) -> AsyncIterator[tuple[EntryName, Sequence[State]]]:
         """The versions of each name of a source, also of those that it offered no longer."""
-        first = key_prefix(source, start) if start else source_prefix(source)
+        first, stop = all_of(source_prefix(source))
+        if start:
+            first = key_prefix(source, start)
         pending: list[State] = []
-        async for states in self._pages(source, first, end_of(source_prefix(source)), rows):
+        async for states in self._pages(source, first, stop, rows):
             for state in states:
                 if pending and pending[-1][0].entry_name != state[0].entry_name:
                     yield pending[-1][0].entry_name, pending
@@ -87,19 +119,26 @@ class PastSources:
         if pending:
             yield pending[-1][0].entry_name, pending
 
-    async def _states(self, source: SourceName, prefix: str) -> Sequence[State]:
-        return [s async for states in self._pages(source, prefix, end_of(prefix)) for s in states]
+    async def _states(self, source: SourceName, name: EntryName) -> Sequence[State]:
+        pages = self._pages(source, *all_of(key_prefix(source, name)))
+        return [state async for states in pages for state in states]
 
     async def _pages(
         self, source: SourceName, start: str, stop: str, limit: int = _FIRST
     ) -> AsyncIterator[Iterable[State]]:
         """States that are only restored when they are reached: many walks end early."""
+        async for rows in self._row_pages(source, start, stop, limit):
+            yield await self._timed(_state(*row) for row in rows)
+
+    async def _row_pages(
+        self, source: SourceName, start: str, stop: str, limit: int = _FIRST
+    ) -> AsyncIterator[Sequence[tuple[str, bytes]]]:
         read = 0
         while True:
             rows = await self.storage.rows_at(
                 CATALOGS.view, self.positions[source], start=start, stop=stop, limit=limit
             )
-            yield await self._timed(_state(*row) for row in rows)
+            yield rows
             if len(rows) < limit:
                 return
             read += limit
@@ -159,14 +198,10 @@ def _versions(states: Iterable[State]) -> Versions:
 
 
 def _composed(
-    definition: RegistryDefinition,
-    name: EntryName,
-    found: Mapping[SourceName, Sequence[State]],
-) -> Sequence[RegistryEntry]:
-    catalogs = {
-        source: Catalog({name: _versions(states)}) for source, states in found.items() if states
-    }
-    return compose(definition, catalogs)
+    definition: RegistryDefinition, found: Mapping[SourceName, Sequence[State]]
+) -> NamedComposition:
+    offers = {source: _versions(states) for source, states in found.items() if states}
+    return compose_name(definition, offers)
 
 
 def sort_key(name: EntryName) -> tuple[str, str]:

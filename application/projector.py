@@ -1,13 +1,14 @@
 """Brings the projections to the end of the log, and keeps them there."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import anyio
 import anyio.to_thread
 import attrs
 
-from application.event_log import CATALOG, CONFIG, EventLog
+from application.event_log import EventLog, LoggedEvent
 from application.projections import (
     CATALOGS,
     DEFINITIONS,
@@ -16,9 +17,8 @@ from application.projections import (
     REDACTIONS,
     SYNC_RUNS,
 )
-from application.projections.catalogs import Catalogs
 from application.projections.pins import Pins
-from application.projections.projection import Projection
+from application.projections.projection import Projection, RowsProjection
 from application.projections.redactions import Redactions
 from application.projections.sync_runs import RunsBySource
 from domain.definitions import Definitions
@@ -32,17 +32,14 @@ class Live:
     """What the projections say at a position.
 
     `changed_position` is where the last commit ends that can be seen in a registry, or later:
-    what was answered at the same changed position is still the answer.
+    what was answered at the same changed position is still the answer. The rows of CATALOGS are
+    those of `catalogs_position`.
     """
 
     position: Position = ORIGIN
     changed_position: Position = ORIGIN
+    catalogs_position: Position = ORIGIN
     states: Mapping[View, Any] = attrs.field(factory=dict)
-
-    @property
-    def catalogs(self) -> Catalogs:
-        catalogs: Catalogs = self.states[CATALOGS.view]
-        return catalogs
 
     @property
     def definitions(self) -> Definitions:
@@ -74,16 +71,16 @@ class _Folded:
     position: Position
 
 
-_SEEN = frozenset({CATALOG, CONFIG})  # the categories that registries are made of
+_MUCH = 2000  # events that take longer to fold than to read what somebody else made of them
 _MOST_BEHIND = 1000  # positions that a checkpoint may lag where none was of its categories
 
 
 class Projector:
     """Owns the live state. A bad event halts it at the last good one.
 
-    States are folded in memory and their views written beside them, so a start reads the
+    Small states are folded in memory and their views written beside them, so a start reads the
     views and only the events after their checkpoints. Several processes may do so at once:
-    each folds for itself, and the first to come writes.
+    each folds for itself, and the first to come writes. The rows of *rows* are in storage alone.
     """
 
     def __init__(
@@ -91,10 +88,12 @@ class Projector:
         storage: StoragePort,
         log: EventLog,
         projections: Sequence[Projection[Any]] = PROJECTIONS,
+        rows: RowsProjection = CATALOGS,
     ) -> None:
         self._storage = storage
         self._log = log
         self._projections = projections
+        self._rows = rows
         self._catching_up = anyio.Lock()
         self._folded: dict[View, _Folded] = {}
         self._moved = anyio.Event()
@@ -109,8 +108,10 @@ class Projector:
         async with self._catching_up:
             await self._load()
 
-    async def catch_up(self) -> Live:
+    async def catch_up(self, patience_seconds: float = 0.0) -> Live:
         """Fold what the log has got since.
+
+        Where that is much, and another process is about to do the same, it is given so long.
 
         Raises:
             CorruptLogError: an event cannot be read; the live state stays as it was.
@@ -118,8 +119,15 @@ class Projector:
         async with self._catching_up:
             head = await self._storage.head()
             if head.position > self.live.position:
+                if head.position - self.live.position > _MUCH:
+                    await self._await_others(head.position, patience_seconds)
                 await self._fold_all(head.position)
             return self.live
+
+    async def _await_others(self, upto: Position, patience_seconds: float) -> None:
+        with anyio.move_on_after(patience_seconds):
+            while await self._storage.checkpoint(self._rows.view) + _MUCH < upto:
+                await self._storage.grown()
 
     async def beyond(self, position: Position) -> None:
         """Wait until the live state is of a later position."""
@@ -133,8 +141,9 @@ class Projector:
             CorruptLogError: an event cannot be read.
         """
         async with self._catching_up:
-            for projection in self._projections:
-                await self._storage.drop(projection.view)
+            views = [projection.view for projection in self._projections]
+            for view in (*views, self._rows.view):
+                await self._storage.drop(view)
             await self._load()
 
     async def _load(self) -> None:
@@ -152,20 +161,52 @@ class Projector:
                 return _Folded(state, position)
 
     async def _fold_all(self, upto: Position) -> None:
+        """Another process may have brought the rows further: then this one follows."""
+        catalogs = await self._fold_rows(upto)
+        while catalogs > upto:
+            upto = (await self._storage.head()).position
+            catalogs = await self._fold_rows(upto)
         for projection in self._projections:
             await self._fold(projection, upto)
-        changed = max(
-            self._folded[projection.view].position
-            for projection in self._projections
-            if _SEEN.issuperset(projection.categories)
-        )
+        changed = max(catalogs, self._folded[DEFINITIONS.view].position)
         self.live = Live(
             position=upto,
             changed_position=await self._end_of_commit(changed) if changed else ORIGIN,
+            catalogs_position=catalogs,
             states={view: folded.state for view, folded in self._folded.items()},
         )
         self._moved.set()
         self._moved = anyio.Event()
+
+    async def _fold_rows(self, upto: Position) -> Position:
+        """Bring the view of rows at least to a position. Returns how far it has come."""
+        view = self._rows.view
+        while (position := await self._storage.checkpoint(view)) < upto:
+            async for batch in self._log.read(
+                after=position, upto=upto, categories=self._rows.categories
+            ):
+                if not await self._advance(batch, position):
+                    break
+                position = batch[-1].position
+            else:
+                return await self._skipped(position, upto)
+        return position
+
+    async def _advance(self, batch: Sequence[LoggedEvent], position: Position) -> bool:
+        """Returns whether nobody else was faster."""
+        view, ranges = self._rows.view, self._rows.ranges
+        wanted = await anyio.to_thread.run_sync(ranges, batch) if position else ()
+        rows = await self._storage.rows_within(view, wanted) if wanted else ()
+        with _told(batch):
+            changes = await anyio.to_thread.run_sync(self._rows.changes, rows, batch)
+        return await self._storage.advance(view, changes, after=position, upto=batch[-1].position)
+
+    async def _skipped(self, position: Position, upto: Position) -> Position:
+        """Where the checkpoint stands when there was nothing of its categories up to *upto*."""
+        if upto - position <= _MOST_BEHIND:
+            return position
+        moved = await self._storage.advance(self._rows.view, [], after=position, upto=upto)
+        return upto if moved else await self._storage.checkpoint(self._rows.view)
 
     async def _end_of_commit(self, position: Position) -> Position:
         commit = await self._storage.commit_of(position)
@@ -189,13 +230,8 @@ class Projector:
         )
         async for batch in events:
             before = self._folded[projection.view]
-            try:
+            with _told(batch):
                 step = await anyio.to_thread.run_sync(projection.step, before.state, batch)
-            except Exception as error:
-                raise CorruptLogError(
-                    f"positions {batch[0].position} to {batch[-1].position} do not go on from what "
-                    f"was before them: {error!r}: run registry verify"
-                ) from error
             reached = _Folded(step.state, batch[-1].position)
             is_kept = await self._keep(projection, reached, step.changes)
         folded = self._folded[projection.view]
@@ -211,3 +247,15 @@ class Projector:
         kept = await self._storage.advance(view, changes, after=before, upto=folded.position)
         self._folded[view] = folded
         return kept
+
+
+@contextmanager
+def _told(batch: Sequence[LoggedEvent]) -> Iterator[None]:
+    """Say where the log is damaged."""
+    try:
+        yield
+    except Exception as error:
+        raise CorruptLogError(
+            f"positions {batch[0].position} to {batch[-1].position} do not go on from what "
+            f"was before them: {error!r}: run registry verify"
+        ) from error

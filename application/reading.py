@@ -2,22 +2,23 @@
 
 import json
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, TypeVar, overload
 
 import anyio
 import anyio.to_thread
 
-from application.findings import Findings
-from domain.catalog import Catalog
-from domain.diff import changes, revised_hashes
+from application.findings import Findings, news_of
+from application.source_catalog import SourceCatalog
+from domain.diff import KnownEntries, changes, revised_hashes
 from domain.entry import Entry
 from domain.errors import HistoryRewrittenError, SourceContentError, SourceError
 from domain.events import CatalogEvent, SyncCompleted, SyncFailed, SyncStage
 from domain.identifiers import CommitId, DocumentHash, SourceName
 from domain.ports.format import Parsed
-from domain.ports.source import Fetched, Unchanged
+from domain.ports.parser import Parsing
+from domain.ports.source import Fetched, LargePayload, Payload, Unchanged
 from domain.ports.storage import EventStorePort
 
 if TYPE_CHECKING:
@@ -55,26 +56,39 @@ class Reader:
     async def read(
         self,
         source: "SyncedSource",
-        payloads: AsyncGenerator[bytes, None],
-        catalog: Catalog,
+        fetched: Fetched,
+        catalog: SourceCatalog,
         commit_id: CommitId,
+        known_revision: str | None = None,
     ) -> Findings:
-        """What *payloads* hold beyond *catalog*, its documents staged for a commit.
+        """What was fetched beyond *catalog*, its documents staged for a commit.
+
+        At *known_revision* the catalog had all that the source offered, by the same rules.
 
         Raises:
             FailedError
         """
-        findings = Findings(catalog=catalog, filter=source.filter)
-        async with aclosing(received(source.name, payloads)) as pages:
-            async for payload in pages:
-                page = await _parse(source, payload)
-                news = await anyio.to_thread.run_sync(findings.take, page)
-                if news:
-                    findings.changes += await self._changes(catalog, news)
-                    await self._store.stage(commit_id, _new_documents(catalog, news))
+        findings = Findings(catalog=catalog, filter=source.filter, complete=fetched.complete)
+        async with aclosing(received(source.name, fetched.payloads)) as payloads:
+            async for payload in payloads:
+                parsing = await _parse(source, payload, fetched, known_revision)
+                findings.complete &= not parsing.compared
+                async with aclosing(_read(source, parsing.pages)) as pages:
+                    async for page in pages:
+                        await self._take(findings, page, commit_id)
         return findings
 
-    async def _changes(self, catalog: Catalog, news: Sequence[Entry]) -> Sequence[CatalogEvent]:
+    async def _take(self, findings: Findings, page: Parsed, commit_id: CommitId) -> None:
+        kept = findings.take(page)
+        catalog = await findings.catalog.known([entry.key for entry in kept])
+        news = news_of(kept, catalog)
+        if news:
+            findings.changes += await self._changes(catalog, news)
+            await self._store.stage(commit_id, _new_documents(catalog, news))
+
+    async def _changes(
+        self, catalog: KnownEntries, news: Sequence[Entry]
+    ) -> Sequence[CatalogEvent]:
         offered = {entry.document_hash: entry.document for entry in news}
         wanted = revised_hashes(catalog, news)
         stored = await self._store.documents(wanted - offered.keys())
@@ -133,16 +147,42 @@ def _unread(source: SourceName, error: Exception) -> FailedError:
     return FailedError(SyncStage.FETCH, f"internal error, please report it: {error!r}")
 
 
-async def _parse(source: "SyncedSource", payload: bytes) -> Parsed:
+async def _parse(
+    source: "SyncedSource", payload: Payload, fetched: Fetched, known_revision: str | None
+) -> Parsing:
+    """A large payload is all of a revision, so it can be compared with an earlier one."""
+    is_large = isinstance(payload, LargePayload)
+    with _told_apart(source):
+        return await source.parser.parse(
+            payload,
+            revision=fetched.revision() if is_large else None,
+            known_revision=known_revision if is_large else None,
+        )
+
+
+async def _read(
+    source: "SyncedSource", pages: AsyncGenerator[Parsed, None]
+) -> AsyncGenerator[Parsed, None]:
+    async with aclosing(pages):
+        while True:
+            with _told_apart(source):
+                if (page := await anext(pages, None)) is None:
+                    return
+            yield page
+
+
+@contextmanager
+def _told_apart(source: "SyncedSource") -> Iterator[None]:
+    """Tell content that is not of the format from all else that may go wrong."""
     try:
-        return await anyio.to_thread.run_sync(source.format.parse, payload)
+        yield
     except SourceContentError as error:
         raise FailedError(SyncStage.PARSE, f"{source.location}: {error}") from error
     except Exception as error:
         raise _unread(source.name, error) from error
 
 
-def _new_documents(catalog: Catalog, news: Iterable[Entry]) -> Mapping[DocumentHash, bytes]:
+def _new_documents(catalog: KnownEntries, news: Iterable[Entry]) -> Mapping[DocumentHash, bytes]:
     """The bodies of listed and revised entries."""
     return {
         entry.document_hash: entry.document
@@ -152,7 +192,7 @@ def _new_documents(catalog: Catalog, news: Iterable[Entry]) -> Mapping[DocumentH
 
 
 def _compared(
-    catalog: Catalog, news: Sequence[Entry], bodies: Mapping[DocumentHash, bytes]
+    catalog: KnownEntries, news: Sequence[Entry], bodies: Mapping[DocumentHash, bytes]
 ) -> Sequence[CatalogEvent]:
     documents = {known: json.loads(body) for known, body in bodies.items()}
     return changes(catalog, news, documents)

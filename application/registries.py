@@ -1,25 +1,23 @@
 """The registries, as they are now and as they were."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from datetime import datetime
 
 import anyio
-import anyio.to_thread
 import attrs
 
+from application.documents import Documents
 from application.event_log import EventLog, catalog_stream
+from application.indexing import EMPTY, index_of, with_changes
 from application.moments import Moment, resolve
 from application.past_walk import PastSources, recorded_sources
 from application.pins import named_moments
-from application.projections import DEFINITIONS
+from application.projections import CATALOGS, DEFINITIONS
+from application.projections.catalogs import is_size, parse_row_key
 from application.projector import Live, Projector
-from application.registry_version import (
-    ALWAYS,
-    RegistryVersion,
-    find_registry,
-    registry_version,
-)
+from application.registry_index import RegistryIndex
+from application.registry_version import ALWAYS, find_registry
 from application.served import LiveRegistry, PastRegistry, ServedRegistry
 from application.view_rows import LAST_KEY
 from application.wholes import Wholes
@@ -27,30 +25,38 @@ from domain.asof import NOW, Asked
 from domain.composition import RegistryDefinition
 from domain.definitions import Definitions
 from domain.errors import NothingInEffectError, RegistryNotFoundError
-from domain.identifiers import PinName, Position, RegistryName
+from domain.identifiers import EntryName, PinName, Position, RegistryName
 from domain.ports.clock import ClockPort
 from domain.ports.storage import StoragePort
 
 _MOST_FIXED = 256
+_MOST_CHANGED = 5000  # names: beyond that a registry is indexed anew
+_ROWS = 1000
 
 
 class Registries:
-    """Composes a registry when it is first asked for after a change, and keeps it till the next.
+    """Brings a registry up to date when it is first asked for after a change.
 
     With *frozen* every registry is the one of that moment, where no other is asked for.
     """
 
     def __init__(
-        self, projector: Projector, storage: StoragePort, clock: ClockPort, frozen: Asked = NOW
+        self,
+        projector: Projector,
+        storage: StoragePort,
+        documents: Documents,
+        clock: ClockPort,
+        frozen: Asked = NOW,
     ) -> None:
         self._projector = projector
         self._storage = storage
+        self._documents = documents
         self._log = EventLog(storage)
         self._clock = clock
         self._frozen = frozen
         self._wholes = Wholes()
-        self._composing = anyio.Lock()
-        self._kept: dict[RegistryName, RegistryVersion] = {}
+        self._renewing = anyio.Lock()
+        self._kept: dict[RegistryName, LiveRegistry] = {}
         self._fixed: dict[tuple[str | None, Asked], PastRegistry] = {}
 
     @property
@@ -67,7 +73,7 @@ class Registries:
         """
         wanted = self._frozen if asked.is_live else asked
         if wanted.is_live:
-            return LiveRegistry(await self.current(name))
+            return await self._current(name)
         return await self.past(name, wanted)
 
     async def past(self, name: str | None, asked: Asked) -> PastRegistry:
@@ -82,7 +88,14 @@ class Registries:
             return known
         moment = await self.resolve(wanted)
         definition = find_registry(await self._definitions(moment.position), name)
-        found = PastRegistry(await self._sources(definition, moment), moment, self._wholes)
+        kept = self._kept.get(definition.name)
+        found = PastRegistry(
+            sources=await self._sources(definition, moment),
+            moment=moment,
+            wholes=self._wholes,
+            documents=self._documents,
+            near=kept.index if kept else EMPTY,
+        )
         if moment.is_fixed:
             self._fixed[name, wanted] = found
             if len(self._fixed) > _MOST_FIXED:
@@ -157,22 +170,7 @@ class Registries:
         ]
         return [first.effective_at for first in firsts if first and first.position <= position]
 
-    async def current(self, name: str | None = None) -> RegistryVersion:
-        """The registry of that name, or the default one, as it is now.
-
-        Raises:
-            RegistryNotFoundError
-        """
-        if not self._frozen.is_live:
-            return await (await self.asked(name)).whole()
-        live = self._projector.live
-        definition = find_registry(live.definitions, name)
-        kept = self._kept.get(definition.name)
-        if kept and kept.position == live.changed_position:
-            return kept
-        return await self._compose(definition, live)
-
-    async def every(self) -> Sequence[RegistryVersion]:
+    async def every(self) -> Sequence[ServedRegistry]:
         """All registries as they are now, in the order of the configuration."""
         found = []
         definitions = await self.definitions()
@@ -180,18 +178,71 @@ class Registries:
             definitions.registries.values(), key=lambda definition: definition.rank
         ):
             with suppress(RegistryNotFoundError):  # configured away since
-                found.append(await self.current(definition.name))
+                found.append(await self.asked(definition.name))
         return found
 
-    async def _compose(self, definition: RegistryDefinition, live: Live) -> RegistryVersion:
-        async with self._composing:
-            kept = self._kept.get(definition.name)
-            if kept and kept.position >= live.changed_position:
-                return kept
-            composed = await anyio.to_thread.run_sync(
-                registry_version, definition, live.catalogs, live.changed_position
+    async def keep_up(self) -> None:
+        """Have every registry at hand as soon as it has changed, until cancelled."""
+        while True:
+            position = self._projector.live.position
+            await self.every()
+            await self._projector.beyond(position)
+
+    async def _current(self, name: str | None) -> LiveRegistry:
+        live = self._projector.live
+        definition = find_registry(live.definitions, name)
+        kept = self._kept.get(definition.name)
+        if kept and _is_of(kept, live):
+            return kept
+        async with self._renewing:
+            return await self._renewed(definition.name)
+
+    async def _renewed(self, name: RegistryName) -> LiveRegistry:
+        """The registry by now. Those that are configured no longer are let go."""
+        live = self._projector.live
+        definition = find_registry(live.definitions, name)
+        kept = self._kept.get(name)
+        if kept and _is_of(kept, live):
+            return kept
+        sources = recorded_sources(self._storage, definition, live.catalogs_position)
+        made = LiveRegistry(
+            index=await self._index(kept, sources, live),
+            sources=sources,
+            position=live.changed_position,
+            catalogs_position=live.catalogs_position,
+            redactions=len(live.redactions),
+        )
+        configured = live.definitions.registries
+        others = {name: old for name, old in self._kept.items() if name in configured}
+        self._kept = {**others, name: made}
+        return made
+
+    async def _index(
+        self, kept: LiveRegistry | None, sources: PastSources, live: Live
+    ) -> RegistryIndex:
+        if kept and kept.definition == sources.definition:
+            names = await self._changed(kept, live)
+            if len(names) < _MOST_CHANGED:
+                changed = await sources.of(names)
+                return await with_changes(kept.index, changed, self._documents, kept.index)
+        return await index_of(sources, self._documents, kept.index if kept else EMPTY)
+
+    async def _changed(self, kept: LiveRegistry, live: Live) -> Collection[EntryName]:
+        """Names that are not as they were, or _MOST_CHANGED of them."""
+        redacted = [bytes.fromhex(known) for known in live.redactions]
+        names = set(kept.index.names_with(redacted)) if len(redacted) > kept.redactions else set()
+        place = (kept.catalogs_position, LAST_KEY)
+        while len(names) < _MOST_CHANGED and (
+            rows := await self._storage.row_changes(
+                CATALOGS.view, after=place, upto=live.catalogs_position, limit=_ROWS
             )
-            configured = live.definitions.registries
-            others = {name: old for name, old in self._kept.items() if name in configured}
-            self._kept = {**others, definition.name: composed}
-            return composed
+        ):
+            place = rows[-1]
+            parsed = (parse_row_key(row_key) for _, row_key in rows if not is_size(row_key))
+            sources = kept.definition.sources
+            names.update(key.entry_name for source, key in parsed if source in sources)
+        return names
+
+
+def _is_of(kept: LiveRegistry, live: Live) -> bool:
+    return (kept.position, kept.redactions) == (live.changed_position, len(live.redactions))

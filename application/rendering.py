@@ -9,33 +9,36 @@ from domain.entry import OFFICIAL_META, REDACTED_META
 from domain.redaction import Redaction
 from domain.timestamps import to_rfc_3339
 
+_OFFICIAL_META = OFFICIAL_META.encode()
 _LONGEST_DESCRIPTION = 100  # as clients of the standard may demand
 
 
 def server_response(served: RegistryEntry, document: bytes | Redaction) -> bytes:
     """A ServerResponse (spec section 2). The document stands in it as it was hashed."""
+    key = served.entry.key
+    return version_response(key.name, key.version, official_meta(served), document)
+
+
+def version_response(
+    name: str, version: str, official: bytes, document: bytes | Redaction
+) -> bytes:
+    """The same of its parts."""
     if isinstance(document, Redaction):
-        stub = redacted_document(served, document)
-        return _response(stub, _official(served), b',"%b":%b' % _redacted_meta(document))
-    return _response(document, _official(served), b"")
+        stub = redacted_document(name, version, document)
+        return _response(stub, official, b',"%b":%b' % _redacted_meta(document))
+    return _response(document, official, b"")
 
 
 def _response(document: bytes, official: bytes, more: bytes) -> bytes:
-    return b'{"server":%b,"_meta":{"%b":%b%b}}' % (
-        document,
-        OFFICIAL_META.encode(),
-        official,
-        more,
-    )
+    return b'{"server":%b,"_meta":{"%b":%b%b}}' % (document, _OFFICIAL_META, official, more)
 
 
-def redacted_document(served: RegistryEntry, redaction: Redaction) -> bytes:
+def redacted_document(name: str, version: str, redaction: Redaction) -> bytes:
     """The server.json that lists have in the place of one that was redacted."""
     description = f"Redacted: {redaction.reason}"
     if len(description) > _LONGEST_DESCRIPTION:
         description = description[: _LONGEST_DESCRIPTION - 1] + "…"
-    key = served.entry.key
-    return canonical_json({"name": key.name, "version": key.version, "description": description})
+    return canonical_json({"name": name, "version": version, "description": description})
 
 
 def redaction_members(redaction: Redaction) -> dict[str, str]:
@@ -52,8 +55,11 @@ def _redacted_meta(redaction: Redaction) -> tuple[bytes, bytes]:
     return REDACTED_META.encode(), canonical_json(redaction_members(redaction))
 
 
-def _official(served: RegistryEntry) -> bytes:
-    """Written out, because a page has many of them: times and statuses need no escapes."""
+def official_meta(served: RegistryEntry) -> bytes:
+    """What the registry says of a version beside its document.
+
+    Written out, because there are many: times and statuses need no escapes.
+    """
     entry = served.entry
     message = entry.lifecycle.status_message
     said = (

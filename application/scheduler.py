@@ -10,20 +10,25 @@ from anyio.abc import TaskGroup, TaskStatus
 from application.projector import Projector
 from application.source_task import Pace, SourceTask, Sync
 from application.sync import SyncedSource, SyncOutcome
-from domain.errors import AnnalsError, SourceNotFoundError
+from domain.errors import AnnalsError, SourceNotFoundError, SyncedElsewhereError
 from domain.identifiers import SourceName
+from domain.ports.storage import EventStorePort
 
 _log = logging.getLogger(__name__)
 
-_FOLLOW_SECONDS = 1.0
+_RETRY_SECONDS = 1.0
 
 
 class Scheduler:
-    """Each source has a task of its own, so none waits for another."""
+    """Each source has a task of its own, so none waits for another.
 
-    def __init__(self, sync: Sync, projector: Projector, pace: Pace) -> None:
+    Of several processes over a log one does all this by itself; the others follow the log.
+    """
+
+    def __init__(self, sync: Sync, projector: Projector, store: EventStorePort, pace: Pace) -> None:
         self._sync = sync
         self._projector = projector
+        self._store = store
         self._pace = pace
         self._tasks: dict[SourceName, SourceTask] = {}
         self._replacing = anyio.Lock()
@@ -35,7 +40,7 @@ class Scheduler:
         return {name: task.source for name, task in self._tasks.items()}
 
     def next_run(self, name: SourceName) -> datetime | None:
-        """When the next sync of a source is due, None while one runs or where it has no task."""
+        """When the next sync of a source is due, None while one runs or where others sync it."""
         task = self._tasks.get(name)
         return task.next_run if task else None
 
@@ -91,13 +96,23 @@ class Scheduler:
 
         Raises:
             SourceNotFoundError
+            SyncedElsewhereError: another process syncs it for the first time.
             StorageError: nothing could be recorded.
         """
         while True:
             async with self._replacing:
                 task = self._task(SourceName(name))
+                self._refuse_first(task.source.name)
             if outcome := await task.sync_now():
                 return outcome
+
+    def _refuse_first(self, name: SourceName) -> None:
+        """A first sync may take over a long history: two would only be in each other's way."""
+        if not self._pace.duty.is_ours and name not in self._projector.live.sync_runs:
+            raise SyncedElsewhereError(
+                f"source {name!r} is about to be synced for the first time, by another process "
+                "over this log: ask again when it has been"
+            )
 
     def _task(self, name: SourceName) -> SourceTask:
         if (task := self._tasks.get(name)) is None:
@@ -117,14 +132,15 @@ class Scheduler:
                 stopping.start_soon(self._tasks.pop(name).stop)
 
     async def _follow(self) -> None:
-        """Take over what other processes append, such as `registry sync` beside the server."""
+        """Take over what other processes append: the one that syncs, or `registry sync`."""
         told = ""
         while True:
-            await self._pace.sleep(_FOLLOW_SECONDS)
             try:
+                await self._store.grown()
                 await self._projector.catch_up()
                 told = ""
             except AnnalsError as error:
                 if str(error) != told:
                     _log.error("serving what was known before, the log has an end: %s", error)
                 told = str(error)
+                await self._pace.sleep(_RETRY_SECONDS)

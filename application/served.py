@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from contextlib import aclosing
+from datetime import datetime
 from functools import partial
+from itertools import islice
 from typing import Protocol
 
 import anyio.to_thread
@@ -10,20 +12,16 @@ import attrs
 
 from application.cursor import ListFilters
 from application.documents import Documents
+from application.indexing import index_of, served_version
 from application.moments import Moment
 from application.past_walk import PastSources
-from application.queries import (
-    LATEST,
-    Page,
-    list_servers,
-    page_of,
-    passes,
-)
-from application.registry_version import RegistryVersion, ServerKey, registry_version
+from application.queries import LATEST, Page, page_of, passes
+from application.registry_index import RegistryIndex, ServedVersion
+from application.registry_version import ServerKey
 from application.wholes import Wholes
-from domain.composition import RegistryDefinition, RegistryEntry
+from domain.composition import RegistryDefinition, RegistryEntry, withdrawals
 from domain.identifiers import EntryKind, EntryName, Position
-from domain.timestamps import to_micros
+from domain.timestamps import from_micros, to_micros
 
 _SPARE = 5  # rows beyond a page, by which its end is seen
 
@@ -50,63 +48,74 @@ class ServedRegistry(Protocol):
     @property
     def moment(self) -> Moment | None: ...
 
-    async def page(
-        self, filters: ListFilters, after: ServerKey | None, limit: int, documents: Documents
-    ) -> Page:
+    async def page(self, filters: ListFilters, after: ServerKey | None, limit: int) -> Page:
         """The first servers beyond a key that the filters let pass."""
         ...
 
-    async def named(self, name: EntryName) -> Sequence[RegistryEntry]:
-        """Every version of a name."""
+    async def versions(self, server: str) -> Sequence[ServedVersion]:
+        """Every version of a server."""
         ...
 
-    async def whole(self) -> RegistryVersion:
+    async def named(self, name: EntryName) -> Sequence[RegistryEntry]:
+        """All there is to know of every version of a name."""
+        ...
+
+    async def whole(self) -> RegistryIndex:
         """All of it at once."""
         ...
 
 
-@attrs.frozen
+@attrs.frozen(kw_only=True)
 class LiveRegistry:
-    """The registry as it is now."""
+    """The registry as it is now.
 
-    version: RegistryVersion
+    The index was made of the rows as of `catalogs_position`, when so many `redactions` were known.
+    """
+
+    index: RegistryIndex
+    sources: PastSources
+    position: Position
+    catalogs_position: Position
+    redactions: int
     moment: None = None
+    withdrawals: str = attrs.field(init=False)
+    mark: str = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        left = withdrawals(self.definition, self.index.left_us, self.index.hidden)
+        object.__setattr__(self, "withdrawals", left)
+        changed_us = to_micros(changed_at(self.definition, self.index))
+        object.__setattr__(self, "mark", f"{changed_us:x}")
 
     @property
     def definition(self) -> RegistryDefinition:
-        return self.version.definition
+        return self.sources.definition
 
-    @property
-    def position(self) -> Position:
-        return self.version.position
+    async def page(self, filters: ListFilters, after: ServerKey | None, limit: int) -> Page:
+        return await _page(self.index, filters, after, limit)
 
-    @property
-    def mark(self) -> str:
-        return f"{to_micros(self.version.changed_at):x}"
-
-    @property
-    def withdrawals(self) -> str:
-        return self.version.withdrawals
-
-    async def page(
-        self, filters: ListFilters, after: ServerKey | None, limit: int, documents: Documents
-    ) -> Page:
-        return await _page(self.version, filters, after, limit, documents)
+    async def versions(self, server: str) -> Sequence[ServedVersion]:
+        return _versions(self.index, server)
 
     async def named(self, name: EntryName) -> Sequence[RegistryEntry]:
-        return self.version.named(name)
+        return await self.sources.named(name)
 
-    async def whole(self) -> RegistryVersion:
-        return self.version
+    async def whole(self) -> RegistryIndex:
+        return self.index
 
 
-@attrs.frozen
+@attrs.frozen(kw_only=True)
 class PastRegistry:
-    """The registry of a moment. A page is read from the view, what needs more composes all."""
+    """The registry of a moment. A page is read from the view, what needs more composes all.
+
+    `near` is an index that may have the same documents.
+    """
 
     sources: PastSources
     moment: Moment
     wholes: Wholes
+    documents: Documents
+    near: RegistryIndex
 
     @property
     def definition(self) -> RegistryDefinition:
@@ -127,12 +136,10 @@ class PastRegistry:
         """Nothing leaves a registry of the past: only a pin may come to name another one."""
         return self.mark
 
-    async def page(
-        self, filters: ListFilters, after: ServerKey | None, limit: int, documents: Documents
-    ) -> Page:
+    async def page(self, filters: ListFilters, after: ServerKey | None, limit: int) -> Page:
         known = self.wholes.known(self._key)
         if known or reads_far(filters):
-            return await _page(known or await self.whole(), filters, after, limit, documents)
+            return await _page(known or await self.whole(), filters, after, limit)
         return await self._read_page(filters, after, limit)
 
     async def _read_page(self, filters: ListFilters, after: ServerKey | None, limit: int) -> Page:
@@ -143,40 +150,58 @@ class PastRegistry:
                 if name.kind is not EntryKind.SERVER or len(found) > limit:
                     break
                 found += (e for e in entries if _is_beyond(e, after) and passes(e, filters))
-        return page_of(found, filters, limit)
+        return page_of(await self._served(found[: limit + 1]), filters, limit)
+
+    async def versions(self, server: str) -> Sequence[ServedVersion]:
+        if known := self.wholes.known(self._key):
+            return _versions(known, server)
+        return await self._served(await self.named(EntryName(EntryKind.SERVER, server)))
+
+    async def _served(self, entries: Sequence[RegistryEntry]) -> Sequence[ServedVersion]:
+        packed = await self.documents.packed([served.entry.document_hash for served in entries])
+        return [served_version(served, packed[served.entry.document_hash]) for served in entries]
 
     async def named(self, name: EntryName) -> Sequence[RegistryEntry]:
         return await self.sources.named(name)
 
-    async def whole(self) -> RegistryVersion:
-        return await self.wholes.get(self._key, self._compose)
+    async def whole(self) -> RegistryIndex:
+        return await self.wholes.get(self._key, self._index)
 
     @property
-    def _key(self) -> tuple[str, Moment]:
-        return self.definition.name, self.moment
+    def _key(self) -> tuple[str, Moment, int]:
+        return self.definition.name, self.moment, len(self.documents.redactions)
 
-    async def _compose(self) -> RegistryVersion:
-        catalogs = await self.sources.catalogs()
-        return await anyio.to_thread.run_sync(
-            registry_version, self.definition, catalogs, self.position
-        )
+    async def _index(self) -> RegistryIndex:
+        return await index_of(self.sources, self.documents, self.near)
+
+
+def changed_at(definition: RegistryDefinition, index: RegistryIndex) -> datetime:
+    """When a registry was defined, or when one of its sources last changed."""
+    return max(definition.defined_at, from_micros(index.changed_us))
 
 
 def reads_far(filters: ListFilters) -> bool:
-    """Whether a page may lie anywhere in the list: finding it must not hold up other requests."""
+    """Whether a page may lie anywhere in the list, so that it needs all of it."""
     return bool(filters.search or filters.updated_since or filters.version not in (None, LATEST))
 
 
 async def _page(
-    registry: RegistryVersion,
-    filters: ListFilters,
-    after: ServerKey | None,
-    limit: int,
-    documents: Documents,
+    index: RegistryIndex, filters: ListFilters, after: ServerKey | None, limit: int
 ) -> Page:
-    texts = await documents.texts(registry) if filters.search else {}
-    find = partial(list_servers, registry, filters, after=after, limit=limit, texts=texts)
-    return await anyio.to_thread.run_sync(find) if reads_far(filters) else find()
+    find = partial(_found, index, filters, after, limit)
+    found = await anyio.to_thread.run_sync(find) if index.is_far(filters) else find()
+    return page_of(found, filters, limit)
+
+
+def _found(
+    index: RegistryIndex, filters: ListFilters, after: ServerKey | None, limit: int
+) -> Sequence[ServedVersion]:
+    return list(islice(index.walk(filters, after), limit + 1))
+
+
+def _versions(index: RegistryIndex, server: str) -> Sequence[ServedVersion]:
+    found = index.named(EntryName(EntryKind.SERVER, server))
+    return found.versions if found else ()
 
 
 def _is_beyond(served: RegistryEntry, after: ServerKey | None) -> bool:

@@ -2,13 +2,16 @@
 
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import aclosing
 from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
 
 import anyio
 import attrs
 
+from application.duty import Duty
 from application.sync import SyncedSource, SyncOutcome
 from domain.errors import AnnalsError
 from domain.ports.clock import ClockPort
@@ -39,11 +42,14 @@ def delay_seconds(interval_seconds: float, failures: int, chance: float) -> floa
 
 @attrs.frozen(kw_only=True)
 class Pace:
-    """What a task waits by: the clock, a sleep in seconds, and chance, from 0 to 1."""
+    """What a task waits by: the clock, a sleep in seconds, chance, from 0 to 1, and the duty
+    that it belongs to.
+    """
 
     clock: ClockPort
     sleep: Sleep = anyio.sleep
     chance: Callable[[], float] = random.random
+    duty: Duty = attrs.field(factory=Duty.alone)
 
 
 @attrs.define
@@ -66,6 +72,7 @@ class _Run:
 class SourceTask:
     """Syncs one source until it is stopped, never twice at a time.
 
+    By itself it does so while that is the duty of this process, and before only when asked.
     `attempted` tells whether a first sync has ended, well or badly; `next_run` when the next
     one is due, None while one runs.
     """
@@ -116,6 +123,7 @@ class SourceTask:
 
     async def _keep_syncing(self) -> None:
         failures = 0
+        await self._until_asked(self._request_on_duty)
         while True:
             run, self._next = self._next, _Run()
             try:
@@ -124,7 +132,9 @@ class SourceTask:
                 run.over.set()
             self.attempted = True
             failures = 0 if run.succeeded else failures + 1
-            await self._rest(self._delay_seconds(failures))
+            due = partial(self._request_when_due, self._delay_seconds(failures))
+            await self._until_asked(due, self._request_at_change)
+            self.next_run = None
 
     async def _end_of_sync(self) -> SyncOutcome | Exception:
         name = self.source.name
@@ -140,20 +150,25 @@ class SourceTask:
             _log.warning("source %s: %s", name, outcome.failed.reason)
         return outcome
 
-    async def _rest(self, seconds: float) -> None:
-        """Until it is time, somebody asks, or something has changed."""
-        due_in = timedelta(seconds=min(seconds, _FAR_SECONDS))
-        self.next_run = self._pace.clock.now() + due_in
+    async def _until_asked(self, *askers: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """By one of *askers*, or by anybody else."""
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._sleep_until_cancelled, seconds, tasks.cancel_scope)
-            tasks.start_soon(self._request_at_change)
+            for ask in askers:
+                tasks.start_soon(ask)
             await self._next.asked.wait()
             tasks.cancel_scope.cancel()
-        self.next_run = None
 
-    async def _sleep_until_cancelled(self, seconds: float, scope: anyio.CancelScope) -> None:
-        await self._pace.sleep(seconds)
-        scope.cancel()
+    async def _request_on_duty(self) -> None:
+        await self._pace.duty.begun()
+        self.request()
+
+    async def _request_when_due(self, seconds: float) -> None:
+        """Once the interval is over; where others have synced until now, as soon as they stop."""
+        if self._pace.duty.is_ours:
+            due_in = timedelta(seconds=min(seconds, _FAR_SECONDS))
+            self.next_run = self._pace.clock.now() + due_in
+            await self._pace.sleep(seconds)
+        await self._request_on_duty()
 
     async def _request_at_change(self) -> None:
         """Not right behind the last sync: a watch that tells of changes all the time would let
@@ -165,6 +180,7 @@ class SourceTask:
 
     async def _watch(self, port: WatchPort) -> None:
         """Have each change synced. A watch that breaks begins anew, ever later."""
+        await self._pace.duty.begun()
         failures = 0
         while True:
             try:

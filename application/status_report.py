@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from domain.catalog import Catalog
+from application.projections.catalogs import Size
 from domain.errors import StorageError
 from domain.identifiers import SourceName
 from domain.ports.clock import ClockPort
@@ -48,8 +48,8 @@ class StatusReport:
             ),
         )
 
-    async def ended(self, outcome: "SyncOutcome", catalog: Catalog) -> None:
-        """A sync has come to an end that is in the log."""
+    async def ended(self, outcome: "SyncOutcome", size: Size) -> None:
+        """A sync has come to an end that is in the log, with a source of that size."""
         if outcome.failed:
             await self.failed(outcome.source, outcome.failed.reason)
         if (completed := outcome.completed) is None:
@@ -65,7 +65,7 @@ class StatusReport:
                 last_sync_time=self._clock.now(),
                 last_sync_hash=completed.revision,
                 last_applied_filter_hash=completed.filter_hash,
-                server_count=len({e.key.entry_name for e in catalog.entries()}),
+                server_count=size.names,
             ),
         )
 

@@ -3,9 +3,7 @@
 import logging
 import uuid
 from collections.abc import Sequence
-from functools import partial
 
-import anyio.to_thread
 import attrs
 
 from application.backfill import Backfill, Progress
@@ -14,8 +12,8 @@ from application.findings import Findings
 from application.projections.sync_runs import SyncRuns
 from application.projector import Live, Projector
 from application.reading import FailedError, Reader, fetch
+from application.source_catalog import SourceCatalog, StoredCatalog
 from application.status_report import StatusReport
-from domain.catalog import Catalog
 from domain.errors import RemovalRefusedError, WrongExpectedVersionError
 from domain.events import (
     CatalogEvent,
@@ -26,12 +24,12 @@ from domain.events import (
     SyncStage,
 )
 from domain.filters import Filter
-from domain.guards import Guards, refuse_removal
+from domain.guards import Guards, refuse_removal, withdrawn_names
 from domain.identifiers import CommitId, Position, SourceName
 from domain.log import AnyVersion, Exactly
-from domain.ports.format import FormatPort
+from domain.ports.parser import ParserPort
 from domain.ports.source import Fetched, SourcePort
-from domain.ports.storage import EventStorePort
+from domain.ports.storage import StoragePort
 
 _log = logging.getLogger(__name__)
 _DECISIONS = 3  # how often a sync decides again when somebody else appended meanwhile
@@ -48,7 +46,7 @@ class SyncedSource:
     name: SourceName
     location: str
     port: SourcePort
-    format: FormatPort
+    parser: ParserPort
     filter: Filter
     guards: Guards
     interval_seconds: float
@@ -85,7 +83,7 @@ class Syncer:
     """Syncs sources into the log. An interrupted sync leaves nothing behind."""
 
     def __init__(
-        self, store: EventStorePort, log: EventLog, projector: Projector, report: StatusReport
+        self, store: StoragePort, log: EventLog, projector: Projector, report: StatusReport
     ) -> None:
         self._store = store
         self._log = log
@@ -108,11 +106,12 @@ class Syncer:
         await self._report.started(source.name)
         try:
             outcome = await self._run(source, progress)
-            live = await self._projector.catch_up()
+            await self._projector.catch_up()
+            size = await StoredCatalog(self._store, source.name).size()
         except Exception as error:
             await self._report.failed(source.name, str(error))
             raise
-        await self._report.ended(outcome, live.catalogs.get(source.name, Catalog()))
+        await self._report.ended(outcome, size)
         return outcome
 
     async def _run(self, source: SyncedSource, progress: Progress) -> SyncOutcome:
@@ -133,16 +132,16 @@ class Syncer:
         known = _known(await self._projector.catch_up(), source)
         notes = () if known else await self._backfill.run(source, progress)
         versions = await self._versions(source.name)
-        live = await self._projector.catch_up()
-        catalog = live.catalogs.get(source.name, Catalog())
-        known = _known(live, source)
+        known = _known(await self._projector.catch_up(), source)
+        catalog = StoredCatalog(self._store, source.name)
         fetched = await fetch(source, known)
         if isinstance(fetched, SyncCompleted):
             return await self._record_unchanged(source.name, fetched, catalog, versions)
         fetched = attrs.evolve(fetched, notes=(*fetched.notes, *notes))
         commit_id = _commit_id(source.name)
         async with self._reader.staging(commit_id):
-            findings = await self._reader.read(source, fetched.payloads, catalog, commit_id)
+            revision = known.revision if known else None
+            findings = await self._reader.read(source, fetched, catalog, commit_id, revision)
             if known and not fetched.complete:
                 findings.keep_rejected(known.rejected)
             return await self._record(source, fetched, findings, versions, commit_id)
@@ -162,13 +161,18 @@ class Syncer:
         versions: _Versions,
         commit_id: CommitId,
     ) -> SyncOutcome:
-        find_events = partial(findings.events, complete=fetched.complete)
-        events = await anyio.to_thread.run_sync(find_events)
-        try:
-            refuse_removal(findings.catalog, events, source.guards)
-        except RemovalRefusedError as error:
-            raise FailedError(SyncStage.GUARD, str(error)) from error
-        completed = _completed(source, fetched, findings, events)
+        events = await findings.events()
+        await self._refuse_removal(source, findings.catalog, events)
+        counts = await findings.counts(events)
+        completed = SyncCompleted(
+            revision=fetched.revision(),
+            unread=False,
+            filter_hash=source.filter.hash,
+            settings_hash=source.settings_hash,
+            counts=counts,
+            rejected=tuple(findings.rejected),
+            notes=fetched.notes,
+        )
         appended = await self._log.append(
             commit_id,
             _writes(source.name, versions, events, completed),
@@ -181,10 +185,20 @@ class Syncer:
             warnings=tuple(findings.warnings),
         )
 
+    async def _refuse_removal(
+        self, source: SyncedSource, catalog: SourceCatalog, events: Sequence[CatalogEvent]
+    ) -> None:
+        if names := withdrawn_names(events):
+            try:
+                offered = await catalog.named(names)
+                refuse_removal((await catalog.size()).names, offered, events, source.guards)
+            except RemovalRefusedError as error:
+                raise FailedError(SyncStage.GUARD, str(error)) from error
+
     async def _record_unchanged(
-        self, source: SourceName, last: SyncCompleted, catalog: Catalog, versions: _Versions
+        self, source: SourceName, last: SyncCompleted, catalog: SourceCatalog, versions: _Versions
     ) -> SyncOutcome:
-        counts = SyncCounts(unchanged=sum(1 for _ in catalog.entries()))
+        counts = SyncCounts(unchanged=(await catalog.size()).entries)
         completed = attrs.evolve(last, unread=True, counts=counts, rejected=(), notes=())
         writes = _writes(source, versions, [], completed)
         appended = await self._log.append(_commit_id(source), writes)
@@ -206,20 +220,6 @@ def _known(live: Live, source: SyncedSource) -> SyncCompleted | None:
 def _same_rules(last: SyncCompleted, source: SyncedSource) -> bool:
     """A changed filter or another place must be read even at a revision that is known."""
     return (last.filter_hash, last.settings_hash) == (source.filter.hash, source.settings_hash)
-
-
-def _completed(
-    source: SyncedSource, fetched: Fetched, findings: Findings, events: Sequence[CatalogEvent]
-) -> SyncCompleted:
-    return SyncCompleted(
-        revision=fetched.revision(),
-        unread=False,
-        filter_hash=source.filter.hash,
-        settings_hash=source.settings_hash,
-        counts=findings.counts(events, complete=fetched.complete),
-        rejected=tuple(findings.rejected),
-        notes=fetched.notes,
-    )
 
 
 def _writes(

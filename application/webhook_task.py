@@ -55,7 +55,8 @@ class Progress:
     """How the deliveries of a webhook go.
 
     `failures` counts those since the last success, and `problem` is the last of them.
-    `next_attempt` is None where nothing is waited for, `is_over` where the receiver is gone.
+    `next_attempt` is None where nothing is waited for, `is_over` where the receiver is gone,
+    `is_elsewhere` where another process delivers, which knows how that goes.
     """
 
     delivered_at: datetime | None = None
@@ -63,6 +64,7 @@ class Progress:
     problem: str | None = None
     next_attempt: datetime | None = None
     is_over: bool = False
+    is_elsewhere: bool = False
 
 
 class WebhookTask:
@@ -94,6 +96,7 @@ class WebhookTask:
         """Deliver until stopped or cancelled, or until the receiver wants no more."""
         try:
             with self._scope:
+                await self._begin()
                 while not self.progress.is_over:
                     await self._go_on()
         finally:
@@ -103,6 +106,12 @@ class WebhookTask:
         """End what is under way. What was not taken by then is delivered to whoever comes next."""
         self._scope.cancel()
         await self._stopped.wait()
+
+    async def _begin(self) -> None:
+        """Another process may deliver as yet."""
+        self.progress = Progress(is_elsewhere=not self._pace.duty.is_ours)
+        await self._pace.duty.begun()
+        self.progress = Progress()
 
     async def _go_on(self) -> None:
         """One round of deliveries, and the wait for the next one, however it ends."""

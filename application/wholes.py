@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Hashable
 
 import anyio
 
-from application.registry_version import RegistryVersion
+from application.registry_index import RegistryIndex
 
 
 class Wholes:
@@ -13,18 +13,18 @@ class Wholes:
 
     def __init__(self, most_entries: int = 100_000) -> None:
         self._most_entries = most_entries
-        self._kept: OrderedDict[Hashable, RegistryVersion] = OrderedDict()
+        self._kept: OrderedDict[Hashable, RegistryIndex] = OrderedDict()
         self._making = anyio.Lock()
 
-    def known(self, key: Hashable) -> RegistryVersion | None:
+    def known(self, key: Hashable) -> RegistryIndex | None:
         """The one of that key, if it is kept."""
         if (kept := self._kept.get(key)) is not None:
             self._kept.move_to_end(key)
         return kept
 
     async def get(
-        self, key: Hashable, make: Callable[[], Awaitable[RegistryVersion]]
-    ) -> RegistryVersion:
+        self, key: Hashable, make: Callable[[], Awaitable[RegistryIndex]]
+    ) -> RegistryIndex:
         """The one of that key, made where it is not kept: one at a time, for it takes memory."""
         async with self._making:
             if known := self.known(key):
@@ -35,4 +35,4 @@ class Wholes:
             return made
 
     def _entries(self) -> int:
-        return sum(len(version.entries) for version in self._kept.values())
+        return sum(index.server_versions for index in self._kept.values())

@@ -44,7 +44,11 @@ class Witnessing:
         self._pace = pace
 
     async def run(self) -> None:
-        """Submit every new checkpoint until cancelled; later and later to one that fails."""
+        """Submit every new checkpoint until cancelled; later and later to one that fails.
+
+        That begins with the duty of this process.
+        """
+        await self._pace.duty.begun()
         async with anyio.create_task_group() as tasks:
             for witness in self._witnesses:
                 tasks.start_soon(self._follow, witness)

@@ -10,7 +10,7 @@ from typing import Any
 
 from domain.errors import InvalidDocumentError
 
-_string = json.encoder.encode_basestring
+_string = json.encoder.encode_basestring  # called at once, as most values are strings
 _LARGEST_INTEGER = 2**53 - 1
 _MOST_LEVELS = 100
 
@@ -42,12 +42,17 @@ def _serialise(value: Any, levels: int) -> str:
 
 
 def _object(value: dict[str, Any], levels: int) -> str:
-    members = [f"{_string(key)}:{_serialise(value[key], levels)}" for key in _sorted_keys(value)]
+    members = []
+    for key in _sorted_keys(value):
+        item = value[key]
+        text = _string(item) if type(item) is str else _serialise(item, levels)
+        members.append(f"{_string(key)}:{text}")
     return "{" + ",".join(members) + "}"
 
 
 def _array(value: list[Any], levels: int) -> str:
-    return "[" + ",".join([_serialise(item, levels) for item in value]) + "]"
+    items = [_string(item) if type(item) is str else _serialise(item, levels) for item in value]
+    return "[" + ",".join(items) + "]"
 
 
 def _sorted_keys(value: dict[str, Any]) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import attrs
 
-from domain.catalog import Catalog, CatalogEntry
+from domain.catalog import CatalogEntry
 from domain.change import classify_change
 from domain.entry import Entry, Status
 from domain.events import (
@@ -18,24 +18,28 @@ from domain.events import (
 )
 from domain.identifiers import DocumentHash, EntryKey
 
+KnownEntries = Mapping[EntryKey, CatalogEntry]
+"""What a catalog has of some keys."""
+
 
 @attrs.frozen(kw_only=True)
 class Offer:
     """What a source offers now, by key.
 
     `kept` passed the filter and `filtered` did not. `doubtful` names could not be read this
-    time: what was known of them stays, as does everything that an offer leaves out which is
-    not `complete`.
+    time: what was known of them stays. Of an offer that is not `complete` nothing else is missing
+    than what is `gone`.
     """
 
     kept: Container[EntryKey]
     filtered: Container[EntryKey] = frozenset()
     doubtful: Container[str] = frozenset()
+    gone: Container[EntryKey] = frozenset()
     complete: bool = True
 
 
 def changes(
-    catalog: Catalog, entries: Iterable[Entry], documents: Mapping[DocumentHash, Any]
+    catalog: KnownEntries, entries: Iterable[Entry], documents: Mapping[DocumentHash, Any]
 ) -> list[CatalogEvent]:
     """What *entries*, which are offered now, change in *catalog*.
 
@@ -48,11 +52,11 @@ def changes(
     ]
 
 
-def departures(catalog: Catalog, offer: Offer) -> list[CatalogEvent]:
-    """What the rest of *catalog* comes to that is not offered now."""
+def departures(entries: Iterable[CatalogEntry], offer: Offer) -> list[CatalogEvent]:
+    """What those entries of a catalog come to that are not offered now."""
     return [
         EntryDelisted(key=entry.key, reason=reason)
-        for entry in catalog.entries()
+        for entry in entries
         if entry.key not in offer.kept and (reason := _departing(entry.key, offer))
     ]
 
@@ -62,7 +66,7 @@ def in_order(events: Iterable[CatalogEvent]) -> tuple[CatalogEvent, ...]:
     return tuple(sorted(events, key=_rank))
 
 
-def revised_hashes(catalog: Catalog, entries: Iterable[Entry]) -> frozenset[DocumentHash]:
+def revised_hashes(catalog: KnownEntries, entries: Iterable[Entry]) -> frozenset[DocumentHash]:
     """The hashes that catalog and entries have of those documents that differ."""
     return frozenset(
         document_hash
@@ -112,8 +116,8 @@ def _departing(key: EntryKey, offer: Offer) -> DelistReason | None:
     """Why an entry is no longer offered, None where it stays."""
     if key in offer.filtered:
         return DelistReason.FILTERED
-    stays = not offer.complete or key.name in offer.doubtful
-    return None if stays else DelistReason.WITHDRAWN
+    is_missing = offer.complete or key in offer.gone
+    return DelistReason.WITHDRAWN if is_missing and key.name not in offer.doubtful else None
 
 
 def _rank(event: CatalogEvent) -> tuple[int, tuple[str, str, str]]:

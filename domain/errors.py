@@ -35,6 +35,7 @@ AnnalsError
 │   └── ReceiverGoneError           it said that nothing shall be sent to it any more
 ├── RemoteLogError                  the log of another registry could not be read
 │   └── UntrustedLogError           it was read, and does not prove what it says
+├── SyncedElsewhereError            another process over the log is at it
 ├── CannotListenError               the server's address is taken, or not of this machine
 ├── PinExistsError                  a pin stands for another moment, and was not to be moved
 ├── RemovalRefusedError             a sync would have emptied or gutted a source's catalog
@@ -271,6 +272,10 @@ class UntrustedLogError(RemoteLogError):
     def __init__(self, message: str, evidence: Sequence[str] = ()) -> None:
         super().__init__("\n\n".join([message, *evidence]))
         self.evidence = tuple(evidence)
+
+
+class SyncedElsewhereError(AnnalsError):
+    """Another process over the same log is about to sync a source for the first time."""
 
 
 class CannotListenError(AnnalsError):

@@ -4,10 +4,9 @@ from collections.abc import Iterable, Sequence
 
 import attrs
 
-from domain.catalog import Catalog
 from domain.errors import RemovalRefusedError
 from domain.events import CatalogEvent, DelistReason, EntryDelisted, EntryListed
-from domain.identifiers import EntryName
+from domain.identifiers import EntryKey, EntryName
 
 _FEW = 10  # below so many names a ratio says little
 
@@ -20,36 +19,43 @@ class Guards:
     max_removal: float = 0.5
 
 
-def refuse_removal(catalog: Catalog, events: Sequence[CatalogEvent], guards: Guards) -> None:
-    """Check what a sync would withdraw. What a filter takes out does not count.
+def withdrawn_names(events: Iterable[CatalogEvent]) -> frozenset[EntryName]:
+    """The names that a sync would take versions from. What a filter takes out does not count."""
+    withdrawn = {event.key.entry_name for event in events if _is_withdrawal(event)}
+    return frozenset(withdrawn)
+
+
+def refuse_removal(
+    names: int, offered: Iterable[EntryKey], events: Sequence[CatalogEvent], guards: Guards
+) -> None:
+    """Check what a sync would withdraw of *names*, given what is offered of `withdrawn_names`.
 
     Raises:
         RemovalRefusedError: all names, or of ten or more too large a part.
     """
-    names = {name for name, versions in catalog.names.items() if versions.listed}
-    gone = names - _remaining(catalog, events)
+    gone = len(withdrawn_names(events) - _remaining(offered, events))
     if not gone:
         return
     if gone == names:
         if not guards.allow_empty:
             raise RemovalRefusedError(
-                f"the source offers none of the {len(names)} names it offered before: if that is "
+                f"the source offers none of the {names} names it offered before: if that is "
                 "meant, set allowEmpty: true for it"
             )
-    elif len(names) >= _FEW and len(gone) / len(names) >= guards.max_removal:
-        enough = (100 * len(gone) // len(names) + 1) / 100
+    elif names >= _FEW and gone / names >= guards.max_removal:
+        enough = (100 * gone // names + 1) / 100
         raise RemovalRefusedError(
-            f"the source no longer offers {len(gone)} of {len(names)} names: if that is meant, "
+            f"the source no longer offers {gone} of {names} names: if that is meant, "
             f"set maxRemoval to at least {enough} for it"
         )
 
 
-def _remaining(catalog: Catalog, events: Iterable[CatalogEvent]) -> set[EntryName]:
+def _remaining(offered: Iterable[EntryKey], events: Sequence[CatalogEvent]) -> set[EntryName]:
     """Names that keep a version, or lose one to the filter."""
-    withdrawn = {
-        event.key
-        for event in events
-        if isinstance(event, EntryDelisted) and event.reason is DelistReason.WITHDRAWN
-    }
-    kept = {entry.key.entry_name for entry in catalog.entries() if entry.key not in withdrawn}
+    withdrawn = {event.key for event in events if _is_withdrawal(event)}
+    kept = {key.entry_name for key in offered if key not in withdrawn}
     return kept | {event.key.entry_name for event in events if isinstance(event, EntryListed)}
+
+
+def _is_withdrawal(event: CatalogEvent) -> bool:
+    return isinstance(event, EntryDelisted) and event.reason is DelistReason.WITHDRAWN

@@ -85,7 +85,11 @@ def make_past_app(container: Container, moment: Asked, stopping: anyio.Event) ->
     Streams end when *stopping* is set.
     """
     registries = Registries(
-        container.projector(), container.storage(), container.clock(), frozen=moment
+        container.projector(),
+        container.storage(),
+        container.documents(),
+        container.clock(),
+        frozen=moment,
     )
     return create_app(
         _services(

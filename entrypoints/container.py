@@ -9,11 +9,14 @@ from dependency_injector import containers, providers
 from adapters.clock import SystemClock
 from adapters.kubernetes.connection import ClusterAccess
 from adapters.kubernetes.deployed import deployed_servers
+from adapters.lease.file import FileLease
+from adapters.lease.memory import OwnLease
 from adapters.remote import open_remote as open_remote
 from adapters.signing.ed25519 import Ed25519Signer, open_key, read_key, verify
 from adapters.sources import SOURCES
 from adapters.sources.formats import FORMATS, DetectedFormat
 from adapters.sources.formats.toolhive_conversion import from_server_json
+from adapters.sources.parsing import Parser
 from adapters.status.json_file import JsonFileStatus
 from adapters.status.memory import MemoryStatus
 from adapters.status.mirrored import MirroredStatus
@@ -26,6 +29,7 @@ from application.change_feed import ChangeFeed
 from application.cosignatures import Cosignatures
 from application.delivery_marks import DeliveryMarks
 from application.documents import Documents
+from application.duty import Duty
 from application.event_log import EventLog
 from application.pins import PinBook
 from application.projector import Projector
@@ -47,6 +51,7 @@ from domain.guards import Guards
 from domain.notes import VerifierKey, verifier_key
 from domain.ports.clock import ClockPort
 from domain.ports.format import FormatPort
+from domain.ports.lease import LeasePort
 from domain.ports.status import StatusPort
 from domain.ports.storage import StoragePort
 from entrypoints.config import Config, SourceConfig, location, settings_hash
@@ -73,6 +78,17 @@ def _asked_witnesses(config: Config) -> tuple[AskedWitness, ...]:
     )
 
 
+def _open_lease(config: Config, data_dir: Path, clock: ClockPort) -> LeasePort:
+    if config.storage.type == "memory":
+        return OwnLease()
+    path = _log_file(config, data_dir)
+    return FileLease(path.with_name(f"{path.name}-lease"), clock)
+
+
+def _log_file(config: Config, data_dir: Path) -> Path:
+    return Path(config.storage.path) if config.storage.path else data_dir / "annals.db"
+
+
 def _open_documents(storage: StoragePort, projector: Projector) -> Documents:
     return Documents(storage, lambda: projector.live.redactions)
 
@@ -88,10 +104,10 @@ class Container(containers.DeclarativeContainer):
     clock = providers.Singleton(SystemClock)
     log = providers.Singleton(EventLog, storage)
     projector = providers.Singleton(Projector, storage, log)
-    registries = providers.Singleton(Registries, projector, storage, clock)
     pins = providers.Singleton(PinBook, storage, log, clock)
     redactions = providers.Singleton(RedactionBook, storage, log)
     documents = providers.Singleton(_open_documents, storage, projector)
+    registries = providers.Singleton(Registries, projector, storage, documents, clock)
     feed = providers.Singleton(ChangeFeed, storage, registries, documents)
     diff = providers.Singleton(RegistryDiff, storage, documents)
     cluster = providers.Factory(
@@ -110,7 +126,9 @@ class Container(containers.DeclarativeContainer):
     transparency = providers.Singleton(Transparency, storage, signer, cosignatures)
     report = providers.Singleton(StatusReport, status, clock)
     syncer = providers.Singleton(Syncer, storage, log, projector, report)
-    pace = providers.Singleton(Pace, clock=clock)
+    lease = providers.Singleton(_open_lease, config, data_dir, clock)
+    duty = providers.Singleton(Duty)
+    pace = providers.Singleton(Pace, clock=clock, duty=duty)
     witnessing = providers.Singleton(
         Witnessing,
         transparency,
@@ -118,7 +136,7 @@ class Container(containers.DeclarativeContainer):
         providers.Callable(_asked_witnesses, config),
         pace,
     )
-    scheduler = providers.Singleton(Scheduler, syncer.provided.sync, projector, pace)
+    scheduler = providers.Singleton(Scheduler, syncer.provided.sync, projector, storage, pace)
     marks = providers.Singleton(DeliveryMarks, storage)
     webhooks = providers.Singleton(Webhooks, feed, registries, marks, pace)
 
@@ -160,7 +178,7 @@ def synced_source(source: SourceConfig, data_dir: Path) -> SyncedSource:
         name=source.name,
         location=location(source),
         port=kind.open(source.settings, data_dir / "cache" / source.type),
-        format=FORMATS[source.format] if source.format else DetectedFormat(),
+        parser=Parser(FORMATS[source.format] if source.format else DetectedFormat()),
         filter=source.filter,
         guards=Guards(allow_empty=source.allow_empty, max_removal=source.max_removal),
         interval_seconds=source.sync_policy.interval_seconds,
@@ -238,7 +256,7 @@ async def _open_storage(
 ) -> StoragePort:
     if config.storage.type == "memory":
         return MemoryStorage(clock)
-    path = Path(config.storage.path) if config.storage.path else data_dir / "annals.db"
+    path = _log_file(config, data_dir)
     if must_exist and not path.exists():
         raise StorageUnavailableError(
             f"there is no log at {path}: run `registry sync` or `registry serve` first, or name "

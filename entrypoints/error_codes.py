@@ -32,6 +32,7 @@ ERROR_CODES: Mapping[type[errors.AnnalsError], ErrorCode] = {
     errors.WitnessError: ErrorCode(502, FAILED),
     errors.DeliveryError: ErrorCode(502, FAILED),
     errors.RemoteLogError: ErrorCode(502, FAILED),
+    errors.SyncedElsewhereError: ErrorCode(503, FAILED),
     errors.CannotListenError: ErrorCode(500, FAILED),
     errors.PinExistsError: ErrorCode(409, FAILED),
     errors.RemovalRefusedError: ErrorCode(409, FAILED),

@@ -36,7 +36,8 @@ _TAKEN_OVER = ("sources", "registries", "webhooks")
 class LiveConfiguration:
     """The configuration in force, and how another one takes its place.
 
-    A file that cannot be taken over changes nothing: the report has its problem.
+    A file that cannot be taken over changes nothing: the report has its problem. Of several
+    processes over a log all read the file, and the one that syncs brings the log to what it says.
     """
 
     def __init__(
@@ -58,6 +59,15 @@ class LiveConfiguration:
             if self._file is not None:
                 tasks.start_soon(self._follow_file, self._file)
             task_status.started()
+
+    async def begin(self) -> None:
+        """Bring the log to what is in force here, before this process begins to sync.
+
+        Raises:
+            StorageError
+        """
+        async with self._reading:
+            await record_configuration(self._container, self._config)
 
     async def reload(self) -> bool:
         """Read the file again. Whether that is settled: False is worth another try."""
@@ -108,7 +118,7 @@ class LiveConfiguration:
             _log.warning("%s keep their values until a restart", ", ".join(kept))
         taken = {name: getattr(config, name) for name in _TAKEN_OVER}
         wanted = attrs.evolve(self._config, **taken)
-        record = partial(record_configuration, self._container, wanted)
+        record = partial(self._record, wanted)
         await self._container.scheduler().replace(self._synced(wanted), record)
         webhooks = configured_webhooks(wanted, self._container.clock())
         await self._container.webhooks().replace(webhooks)
@@ -116,6 +126,11 @@ class LiveConfiguration:
             _log.info("the configuration of %s is in force", self._file)
         self._config = wanted
         self.report = self._as_of_now()
+
+    async def _record(self, wanted: Config) -> None:
+        """Nobody else may: the one that syncs ends what it does for a source that is retired."""
+        if self._container.duty().is_ours:
+            await record_configuration(self._container, wanted)
 
     def _synced(self, wanted: Config) -> Sequence[SyncedSource]:
         """With those that are synced already where nothing about them has changed."""

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import anyio
 import attrs
+from anyio.abc import TaskGroup
 
 from application.projector import Projector
 from application.scheduler import Scheduler
@@ -56,6 +57,11 @@ class Running:
     readiness: Readiness
     configuration: LiveConfiguration
 
+    @property
+    def holds_lease(self) -> bool:
+        """Whether this process, of all over the log, is the one that syncs."""
+        return self.container.duty().is_ours
+
     async def overviews(self) -> Sequence[SourceOverview]:
         """Everything there is to say about each source.
 
@@ -71,27 +77,45 @@ class Running:
 async def running(settings: Settings) -> AsyncIterator[Running]:
     """Open the log, take over the configuration, and sync in the background until the end.
 
+    Of several processes over a log one syncs, the others follow what it appends.
+
     Raises:
         ConfigError, StorageError, CorruptLogError
     """
-    async with opened(settings.config, settings.data_dir) as container:
+    async with opened(settings.config, settings.data_dir) as container, _own_tasks() as lasting:
         await prepare(container, settings)
         readiness = Readiness(container.projector(), container.scheduler())
         configuration = LiveConfiguration(container, settings)
         sources = synced_sources(settings.config, settings.data_dir)
         webhooks = configured_webhooks(settings.config, container.clock())
-        async with anyio.create_task_group() as tasks:
+        async with _own_tasks() as tasks:
             await tasks.start(container.webhooks().run, webhooks)
             await tasks.start(container.scheduler().run, sources)
             await tasks.start(configuration.follow)
-            tasks.start_soon(container.transparency().follow, anyio.sleep)
+            tasks.start_soon(_compute_tiles, container)
             tasks.start_soon(container.witnessing().run)
+            # The lease is given back when all that it is for has ended.
+            lasting.start_soon(container.duty().run, container.lease(), configuration.begin)
             try:
                 yield Running(container, readiness, configuration)
             finally:
                 readiness.stop()
-                tasks.cancel_scope.cancel()
     _log.info("the log is closed")
+
+
+@asynccontextmanager
+async def _own_tasks() -> AsyncIterator[TaskGroup]:
+    """A task group whose tasks end with the block."""
+    async with anyio.create_task_group() as tasks:
+        try:
+            yield tasks
+        finally:
+            tasks.cancel_scope.cancel()
+
+
+async def _compute_tiles(container: Container) -> None:
+    await container.duty().begun()
+    await container.transparency().follow(anyio.sleep)
 
 
 async def prepare(container: Container, settings: Settings) -> None:

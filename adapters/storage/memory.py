@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
+import anyio
 import attrs
 
 from domain.asof import AtPosition, AtRecorded, RecordedAsOf
@@ -141,6 +142,15 @@ class MemoryStorage:
     async def documents(self, hashes: Iterable[DocumentHash]) -> Mapping[DocumentHash, bytes]:
         return {known: self._documents[known] for known in hashes if known in self._documents}
 
+    async def packed(self, hashes: Iterable[DocumentHash]) -> Mapping[DocumentHash, bytes]:
+        return await self.documents(hashes)
+
+    def unpack(self, packed: Sequence[bytes]) -> Sequence[bytes]:
+        return packed
+
+    async def grown(self) -> None:
+        await anyio.sleep(0.02)
+
     async def document_hashes(self) -> AsyncIterator[Sequence[DocumentHash]]:
         if self._documents:
             yield tuple(self._documents)
@@ -171,6 +181,12 @@ class MemoryStorage:
     async def rows(self, view: View) -> AsyncIterator[Sequence[tuple[str, bytes]]]:
         if rows := [(row.key, row.value) for row in self._versions(view) if row.until is None]:
             yield rows
+
+    async def rows_within(
+        self, view: View, ranges: Sequence[tuple[str, str]]
+    ) -> Sequence[tuple[str, bytes]]:
+        rows = [(row.key, row.value) for row in self._versions(view) if row.until is None]
+        return [row for start, stop in ranges for row in rows if start <= row[0] < stop]
 
     async def rows_at(
         self, view: View, position: Position, *, start: str, stop: str, limit: int

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import aiosqlite
+import anyio
 import anyio.to_thread
 
 from adapters.storage import (
@@ -184,15 +185,27 @@ class SqliteStorage:
         return [leaf for (leaf,) in await self._database.fetch(sql, after, upto)]
 
     async def documents(self, hashes: Iterable[DocumentHash]) -> Mapping[DocumentHash, bytes]:
+        rows = await self._bodies(hashes)
+        if len(rows) > _BATCH:
+            return await anyio.to_thread.run_sync(document_body.unpack_rows, rows)
+        return document_body.unpack_rows(rows)
+
+    async def packed(self, hashes: Iterable[DocumentHash]) -> Mapping[DocumentHash, bytes]:
+        return document_body.checked(await self._bodies(hashes))
+
+    def unpack(self, packed: Sequence[bytes]) -> Sequence[bytes]:
+        return document_body.unpack(packed)
+
+    async def _bodies(self, hashes: Iterable[DocumentHash]) -> list[document_body.Row]:
         sql = """
             SELECT hash, body, body_crc32 FROM documents
             WHERE hash IN (SELECT value FROM json_each(?))
               AND hash NOT IN (SELECT hash FROM redactions)
         """
-        rows = await self._database.fetch(sql, json.dumps(list(hashes)))
-        if len(rows) > _BATCH:
-            return await anyio.to_thread.run_sync(document_body.unpack, rows)
-        return document_body.unpack(rows)
+        return await self._database.fetch(sql, json.dumps(list(hashes)))
+
+    async def grown(self) -> None:
+        await anyio.sleep(0.02)
 
     async def document_hashes(self) -> AsyncIterator[Sequence[DocumentHash]]:
         sql = (
@@ -225,6 +238,11 @@ class SqliteStorage:
         while rows := await self._database.fetch(sql, view.projection, view.version, start):
             yield rows
             start = _beyond(start, rows[-1][0] + "\0")  # the next key there can be
+
+    async def rows_within(
+        self, view: View, ranges: Sequence[tuple[str, str]]
+    ) -> Sequence[tuple[str, bytes]]:
+        return await sqlite_views.rows_within(self._database, view, ranges)
 
     async def rows_at(
         self, view: View, position: Position, *, start: str, stop: str, limit: int

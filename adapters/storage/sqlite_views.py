@@ -1,5 +1,6 @@
 """How views lie in SQLite: the rows that hold now, and those that once did."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -31,6 +32,16 @@ _ROWS_AT = f"""
     UNION ALL
     SELECT key, value FROM past_rows WHERE {_PART} AND since <= ?6 AND until > ?6
     ORDER BY key LIMIT ?7
+"""
+# JSON texts of SQLite end at a NUL, which keys just beyond others end in.
+_ESCAPES = (("\1", "\1b"), ("\0", "\1a"))
+_UNESCAPED = "replace(replace(ranges.value ->> {}, char(1) || 'a', char(0)), char(1) || 'b', char(1))"
+_WITHIN = f"""
+    SELECT view_rows.key, view_rows.value
+    FROM json_each(?3) AS ranges CROSS JOIN view_rows
+    WHERE projection = ?1 AND version = ?2
+      AND view_rows.key >= {_UNESCAPED.format(0)} AND view_rows.key < {_UNESCAPED.format(1)}
+    ORDER BY ranges.key, view_rows.key
 """
 _HISTORY = f"""
     SELECT key, since, until, value FROM past_rows WHERE {_KEYS}
@@ -82,6 +93,20 @@ async def _change(db: aiosqlite.Connection, view: View, change: ViewChange) -> N
 
 def _put_rows(view: View, since: Position, puts: Mapping[str, bytes]) -> list[tuple[Any, ...]]:
     return [(*_name(view), key, since, value) for key, value in puts.items()]
+
+
+async def rows_within(
+    database: SqliteDatabase, view: View, ranges: Sequence[tuple[str, str]]
+) -> Sequence[tuple[str, bytes]]:
+    """The rows of many ranges."""
+    listed = json.dumps([[_escaped(bound) for bound in bounds] for bounds in ranges])
+    return await database.fetch(_WITHIN, *_name(view), listed)
+
+
+def _escaped(key: str) -> str:
+    for character, escape in _ESCAPES:
+        key = key.replace(character, escape)
+    return key
 
 
 async def rows_at(

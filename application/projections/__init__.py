@@ -1,5 +1,5 @@
 """What is folded from the log to answer from. A new projection is one file here and one line in
-PROJECTIONS."""
+PROJECTIONS; CATALOGS alone is too large to be held in memory."""
 
 from application.projections.catalogs import CatalogsProjection
 from application.projections.definitions import DefinitionsProjection
@@ -15,7 +15,6 @@ PINS = PinsProjection()
 REDACTIONS = RedactionsProjection()
 
 PROJECTIONS: tuple[Projection[object], ...] = (  # type: ignore[assignment]  # each knows its own state
-    CATALOGS,
     DEFINITIONS,
     SYNC_RUNS,
     PINS,

@@ -1,12 +1,15 @@
 """The catalogs of all sources."""
 
+import itertools
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import operator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
 
+import attrs
+
 from application.event_log import CATALOG, LoggedEvent, source_of
-from application.projections.projection import Step
 from domain.catalog import (
     Catalog,
     CatalogEntry,
@@ -36,43 +39,92 @@ _STATUSES = {status.value: status for status in Status}
 _SEPARATOR = "\x1f"  # no name or version holds it: formats refuse control characters
 
 
-class CatalogsProjection:
-    """One row per version, offered or departed."""
+@attrs.frozen
+class Size:
+    """How much a source offers: entries, and the names that they share."""
 
-    view = View("catalogs", 2, keeps_past=True)
+    entries: int = 0
+    names: int = 0
+
+
+class CatalogsProjection:
+    """One row per version, offered or departed, and one per source that holds its size.
+
+    There may be very many, so they live in storage alone: a step reads those of the names that
+    it is about.
+    """
+
+    view = View("catalogs", 3, keeps_past=True)
     categories = (CATALOG,)
 
-    def restore(self, rows: Iterable[tuple[str, bytes]]) -> Catalogs:
-        found: dict[SourceName, dict[EntryName, Versions]] = {}
-        for row_key, value in rows:
-            source, key = parse_row_key(row_key)
-            versions = found.setdefault(source, {}).setdefault(key.entry_name, Versions({}, {}))
-            _restore_row(versions, key, value)
-        return {source: Catalog(names) for source, names in found.items()}
-
-    def step(self, state: Catalogs, events: Sequence[LoggedEvent]) -> Step[Catalogs]:
-        folded, changes = dict(state), _Changes()
-        for source, recorded in _by_source(events).items():
-            folded[source], changed = unfold(state.get(source, Catalog()), recorded)
-            changes.add(source, changed)
-        return Step(folded, changes.in_order())
-
-
-class _Changes:
-    """The rows of a step, by the position that they hold from."""
-
-    def __init__(self) -> None:
-        self._puts: dict[Position, dict[str, bytes]] = {}
-
-    def add(self, source: SourceName, changes: Iterable[VersionChange]) -> None:
-        for change in changes:
-            row_key = key_prefix(source, change.key.entry_name) + change.key.version
-            self._puts.setdefault(change.position, {})[row_key] = _row(change.state)
-
-    def in_order(self) -> Sequence[ViewChange]:
+    def ranges(self, events: Sequence[LoggedEvent]) -> Sequence[tuple[str, str]]:
+        """The keys of the rows that a step with these events has to know."""
+        names = {
+            source: dict.fromkeys(event.key.entry_name for _, _, event in recorded)
+            for source, recorded in _by_source(events).items()
+        }
+        prefixes = [key_prefix(source, name) for source in names for name in names[source]]
         return [
-            ViewChange(since=position, puts=puts) for position, puts in sorted(self._puts.items())
+            *(one_row(size_key(source)) for source in names),
+            *(all_of(prefix) for prefix in prefixes),
         ]
+
+    def changes(
+        self, rows: Iterable[tuple[str, bytes]], events: Sequence[LoggedEvent]
+    ) -> Sequence[ViewChange]:
+        """What whole commits do to the view, of which *rows* are known."""
+        known = list(rows)
+        sizes = {source_of_size(key): parse_size(value) for key, value in known if is_size(key)}
+        state = restore_catalogs(row for row in known if not is_size(row[0]))
+        puts: dict[Position, dict[str, bytes]] = {}
+        for source, recorded in _by_source(events).items():
+            before = state.get(source, Catalog())
+            _, changes = unfold(before, recorded)
+            for change in changes:
+                row_key = row_key_of(source, change.key)
+                puts.setdefault(change.position, {})[row_key] = _row(change.state)
+            for position, size in _sizes(sizes.get(source, Size()), before, recorded, changes):
+                puts[position][size_key(source)] = json.dumps([size.entries, size.names]).encode()
+        return [ViewChange(since=position, puts=put) for position, put in sorted(puts.items())]
+
+
+def _sizes(
+    size: Size, before: Catalog, recorded: Sequence[Recorded], changes: Sequence[VersionChange]
+) -> Iterator[tuple[Position, Size]]:
+    """Where a source comes to another size: at the last position of a commit that changed it."""
+    commits = {position: at for at, position, _ in recorded}
+    listed = {name: set(versions.listed) for name, versions in before.names.items()}
+    in_order = sorted(changes, key=operator.attrgetter("position"))
+    for _, commit in itertools.groupby(in_order, key=lambda change: commits[change.position]):
+        known = size
+        for change in commit:
+            versions = listed.setdefault(change.key.entry_name, set())
+            size = _resized(size, versions, change)
+        if size != known:
+            yield change.position, size
+
+
+def _resized(size: Size, versions: set[str], change: VersionChange) -> Size:
+    """Note a change among the versions of its name that are listed."""
+    before = len(versions)
+    if isinstance(change.state, CatalogEntry):
+        versions.add(change.key.version)
+    else:
+        versions.discard(change.key.version)
+    after = len(versions)
+    if before == after:
+        return size
+    return Size(size.entries + after - before, size.names + bool(after) - bool(before))
+
+
+def restore_catalogs(rows: Iterable[tuple[str, bytes]]) -> Catalogs:
+    """What rows of versions say."""
+    found: dict[SourceName, dict[EntryName, Versions]] = {}
+    for row_key, value in rows:
+        source, key = parse_row_key(row_key)
+        versions = found.setdefault(source, {}).setdefault(key.entry_name, Versions({}, {}))
+        _restore_row(versions, key, value)
+    return {source: Catalog(names) for source, names in found.items()}
 
 
 def fold_catalogs(catalogs: Catalogs, events: Sequence[LoggedEvent]) -> Catalogs:
@@ -177,6 +229,26 @@ def _instant(micros: int | None) -> datetime | None:
     return from_micros(micros) if micros is not None else None
 
 
+def size_key(source: SourceName) -> str:
+    """The key of the row that holds the size of a source: before those of all versions."""
+    return _SEPARATOR + source
+
+
+def is_size(row_key: str) -> bool:
+    """Whether a row is about the size of a source, not about a version."""
+    return row_key.startswith(_SEPARATOR)
+
+
+def source_of_size(row_key: str) -> SourceName:
+    """The inverse of `size_key`."""
+    return SourceName(row_key[1:])
+
+
+def parse_size(value: bytes) -> Size:
+    """What a row says of the size of a source."""
+    return Size(*json.loads(value))
+
+
 def key_prefix(source: SourceName, name: EntryName) -> str:
     """What the keys of all versions of a name begin with. They sort as names and versions do."""
     return _SEPARATOR.join((source, name.kind, name.name, ""))
@@ -187,9 +259,19 @@ def source_prefix(source: SourceName) -> str:
     return f"{source}{_SEPARATOR}"
 
 
-def end_of(prefix: str) -> str:
-    """The first key beyond those that begin with *prefix*."""
-    return prefix[:-1] + chr(ord(_SEPARATOR) + 1)
+def all_of(prefix: str) -> tuple[str, str]:
+    """The range of the keys that begin with *prefix*."""
+    return prefix, prefix[:-1] + chr(ord(_SEPARATOR) + 1)
+
+
+def one_row(row_key: str) -> tuple[str, str]:
+    """The range of one key alone: no key goes on with a control character."""
+    return row_key, row_key + "\x01"
+
+
+def row_key_of(source: SourceName, key: EntryKey) -> str:
+    """The key of the row of a version."""
+    return _SEPARATOR.join((source, key.kind, key.name, key.version))
 
 
 def parse_row_key(text: str) -> tuple[SourceName, EntryKey]:

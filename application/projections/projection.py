@@ -1,4 +1,4 @@
-"""What a projection is."""
+"""What projections are."""
 
 from collections.abc import Iterable, Sequence
 from typing import Generic, Protocol, TypeVar
@@ -20,7 +20,7 @@ class Step(Generic[S]):
 
 
 class Projection(Protocol[S]):
-    """A state folded from events, kept as the rows of a view. Pure.
+    """A small state folded from events, held in memory and kept as the rows of a view. Pure.
 
     `view` carries the version of the logic: another logic is another version, built beside
     the old one. `categories` are the streams it wants to see.
@@ -38,4 +38,24 @@ class Projection(Protocol[S]):
 
     def step(self, state: S, events: Sequence[LoggedEvent]) -> Step[S]:
         """Fold whole commits into *state*, which stays as it is."""
+        ...
+
+
+class RowsProjection(Protocol):
+    """Rows folded from events, too many to be held in memory. Pure."""
+
+    @property
+    def view(self) -> View: ...
+
+    @property
+    def categories(self) -> Sequence[str]: ...
+
+    def ranges(self, events: Sequence[LoggedEvent]) -> Sequence[tuple[str, str]]:
+        """The ranges of keys whose rows a step with these events has to know."""
+        ...
+
+    def changes(
+        self, rows: Iterable[tuple[str, bytes]], events: Sequence[LoggedEvent]
+    ) -> Sequence[ViewChange]:
+        """What whole commits do to the view, of which *rows* are known."""
         ...

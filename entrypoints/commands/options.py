@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -48,6 +49,23 @@ registry_option = click.option(
     help="Which registry.  [default: the default one]",
 )
 
+
+def _installed(_context: click.Context, _parameter: click.Parameter, server: str) -> str:
+    if find_spec(server) is None:
+        raise click.BadParameter(
+            f"{server} is not installed: pip install 'annals-registry[fast]', or do without"
+        )
+    return server
+
+
+server_option = click.option(
+    "--server",
+    type=click.Choice(["hypercorn", "granian", "uvicorn"]),
+    default="hypercorn",
+    show_default=True,
+    callback=_installed,
+    help="What takes the requests. Granian and Uvicorn come with annals-registry[fast].",
+)
 
 class_option = click.option(
     "--class",
@@ -109,8 +127,13 @@ def listening(settings: "Settings", address: str) -> "Settings":
     return attrs.evolve(settings, address=address)
 
 
-def run(work: Callable[..., Awaitable[T]], *arguments: Any, **options: Any) -> T:
-    """Run a command's work; an error that we know ends the program with its message and code."""
+def run(
+    work: Callable[..., Awaitable[T]], *arguments: Any, serves: bool = False, **options: Any
+) -> T:
+    """Run a command's work; an error that we know ends the program with its message and code.
+
+    One that *serves* has uvloop where that is installed, which answers a tenth faster.
+    """
     import anyio
 
     from domain.errors import AnnalsError
@@ -119,7 +142,10 @@ def run(work: Callable[..., Awaitable[T]], *arguments: Any, **options: Any) -> T
 
     collect_seldom()
     try:
-        return anyio.run(partial(work, *arguments, **options))
+        return anyio.run(
+            partial(work, *arguments, **options),
+            backend_options={"use_uvloop": serves and find_spec("uvloop") is not None},
+        )
     except AnnalsError as error:
         known = error
     except ExceptionGroup as group:

@@ -14,6 +14,7 @@ from entrypoints.commands.options import (
     moment_options,
     registry_option,
     run,
+    server_option,
 )
 from entrypoints.commands.output import progress
 
@@ -32,6 +33,7 @@ from entrypoints.commands.output import progress
 @click.option("--output", type=click.Path(path_type=Path), help="Write into FILE.", metavar="FILE")
 @click.option("--serve", is_flag=True, help="Serve that moment over HTTP instead.")
 @click.option("--address", metavar="[HOST]:PORT", help="Where to --serve.  [default: :8080]")
+@server_option
 @common_options
 def replay(**options: Any) -> None:
     """Give back the registry of any past moment, rebuilt from the log alone.
@@ -42,9 +44,9 @@ def replay(**options: Any) -> None:
     """
     as_json = options.pop("as_json")
     if options.pop("serve"):
-        run(_serve, options, json_logs=as_json)
+        run(_serve, options, json_logs=as_json, serves=True)
         return
-    options.pop("address")
+    del options["address"], options["server"]
     summary = run(_replay, **options)
     if as_json:
         click.echo(json.dumps(summary), err=True)
@@ -61,7 +63,7 @@ async def _serve(options: dict[str, Any], *, json_logs: bool) -> None:
     settings = read_settings(options["config_file"], options["data_dir"])
     if options["address"] is not None:
         settings = listening(settings, options["address"])
-    await serve_past(settings, moment, json_logs=json_logs)
+    await serve_past(settings, moment, options["server"], json_logs=json_logs)
 
 
 async def _replay(

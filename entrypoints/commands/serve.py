@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from entrypoints.commands.options import common_options, listening, run
+from entrypoints.commands.options import common_options, listening, run, server_option
 
 
 @click.command()
@@ -13,9 +13,14 @@ from entrypoints.commands.options import common_options, listening, run
     metavar="[HOST]:PORT",
     help="Where to listen.  [default: server.address of the configuration, else :8080]",
 )
+@server_option
 @common_options
 def serve(
-    address: str | None, config_file: Path | None, data_dir: Path | None, as_json: bool
+    address: str | None,
+    server: str,
+    config_file: Path | None,
+    data_dir: Path | None,
+    as_json: bool,
 ) -> None:
     """Serve the registry over HTTP and keep its sources in sync.
 
@@ -30,6 +35,6 @@ def serve(
         settings = read_settings(config_file, data_dir)
         if address is not None:
             settings = listening(settings, address)
-        await serve_until_stopped(settings, json_logs=as_json)
+        await serve_until_stopped(settings, server, json_logs=as_json)
 
-    run(work)
+    run(work, serves=True)

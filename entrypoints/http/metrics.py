@@ -6,7 +6,7 @@ import attrs
 
 from application.configuration import ConfigurationReport
 from application.projector import Live
-from application.registry_version import RegistryVersion
+from domain.identifiers import RegistryName
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -29,7 +29,7 @@ class _Gauge:
 
 
 def metrics_text(
-    live: Live, registries: Iterable[RegistryVersion], configuration: ConfigurationReport
+    live: Live, registries: Iterable[tuple[RegistryName, int]], configuration: ConfigurationReport
 ) -> str:
     """All metrics. Names of sources and registries are DNS labels, which need no escapes."""
     runs = {
@@ -55,7 +55,7 @@ def metrics_text(
             "annals_registry_servers",
             "Versions of servers in a registry, deleted ones included.",
             "registry",
-            [(registry.definition.name, len(registry.servers)) for registry in registries],
+            list(registries),
         ),
         _Gauge(
             "annals_source_synced_timestamp_seconds",

@@ -1,19 +1,19 @@
 """The official MCP Registry API (spec sections 1 to 4): what it reads."""
 
-from collections.abc import Sequence
 from functools import partial
 
 import attrs
+from application.registry_index import ServedVersion
 from starlette.requests import Request
 from starlette.responses import Response
 
 from application.cursor import encode_cursor
+from application.documents import unredacted
 from application.queries import LATEST, Page, server_version, versions_of
-from application.rendering import server_list, server_response
+from application.rendering import server_list, version_response
 from application.served import ServedRegistry
-from domain.composition import RegistryEntry
 from domain.errors import InvalidCursorError, NotSupportedError
-from domain.identifiers import EntryKind, EntryName
+from domain.redaction import Redaction
 from entrypoints.http.answers import answer_from, json_answer
 from entrypoints.http.asked import asked_registry, moment_of
 from entrypoints.http.endpoint import Endpoint, in_every_registry
@@ -46,8 +46,8 @@ async def list_servers(services: Services, request: Request) -> Response:
 
 async def list_versions(services: Services, request: Request) -> Response:
     registry = await asked_registry(services, request)
-    entries = await _named(registry, request)
-    page = Page(versions_of(entries, include_deleted=include_deleted(request)), None)
+    versions = await registry.versions(request.path_params["serverName"])
+    page = Page(versions_of(versions, include_deleted=include_deleted(request)), None)
     render = partial(_rendered, services, registry, page)
     return await answer_from(services, request, registry, render)
 
@@ -55,14 +55,14 @@ async def list_versions(services: Services, request: Request) -> Response:
 async def get_version(services: Services, request: Request) -> Response:
     registry = await asked_registry(services, request)
     served = server_version(
-        await _named(registry, request),
+        await registry.versions(request.path_params["serverName"]),
         request.path_params.get("version", LATEST),
         include_deleted=include_deleted(request),
     )
 
     async def render() -> bytes:
-        (document,) = await services.documents.bodies([served])
-        return server_response(served, document)
+        (document,) = services.documents.unpacked([served])
+        return _response(served, unredacted(document))
 
     return await answer_from(services, request, registry, render)
 
@@ -97,10 +97,6 @@ async def version(services: Services, request: Request) -> Response:
     )
 
 
-async def _named(registry: ServedRegistry, request: Request) -> Sequence[RegistryEntry]:
-    return await registry.named(EntryName(EntryKind.SERVER, request.path_params["serverName"]))
-
-
 def _refuse_other_moment(registry: ServedRegistry, query: ListQuery) -> None:
     """All pages of a walk are of one moment."""
     if query.asked not in (None, moment_of(registry)):
@@ -111,16 +107,20 @@ def _refuse_other_moment(registry: ServedRegistry, query: ListQuery) -> None:
 
 
 async def _page(services: Services, registry: ServedRegistry, query: ListQuery) -> bytes:
-    page = await registry.page(query.filters, query.after, query.limit, services.documents)
+    page = await registry.page(query.filters, query.after, query.limit)
     return await _rendered(services, registry, page)
 
 
 async def _rendered(services: Services, registry: ServedRegistry, page: Page) -> bytes:
-    documents = await services.documents.bodies_or_redactions(page.servers)
-    responses = [server_response(*pair) for pair in zip(page.servers, documents, strict=True)]
+    documents = services.documents.unpacked(page.servers)
+    responses = [_response(*pair) for pair in zip(page.servers, documents, strict=True)]
     if (cursor := page.next_cursor) is None:
         return server_list(responses, None)
     return server_list(responses, encode_cursor(attrs.evolve(cursor, asked=moment_of(registry))))
+
+
+def _response(served: ServedVersion, document: bytes | Redaction) -> bytes:
+    return version_response(served.name, served.version, served.official, document)
 
 
 _endpoint = partial(Endpoint, bases=_BASES, group=GROUP)

@@ -29,7 +29,10 @@ async def version(services: Services, _request: Request) -> Response:
 
 
 async def metrics(services: Services, _request: Request) -> Response:
-    registries = await services.registries.every()
+    registries = [
+        (registry.definition.name, (await registry.whole()).server_versions)
+        for registry in await services.registries.every()
+    ]
     text = metrics_text(services.registries.live, registries, services.configuration())
     return passing_answer(text, METRICS_TYPE)
 

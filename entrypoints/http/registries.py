@@ -6,7 +6,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from application.registry_version import RegistryVersion
+from application.served import ServedRegistry, changed_at
 from domain.composition import default_registry
 from domain.identifiers import RegistryName
 from domain.timestamps import to_rfc_3339
@@ -20,13 +20,13 @@ GROUP = "registries"
 
 async def list_registries(services: Services, _request: Request) -> Response:
     default = await _default(services)
-    versions = await services.registries.every()
-    return json_answer({"registries": [_registry(version, default) for version in versions]})
+    found = [await _registry(one, default) for one in await services.registries.every()]
+    return json_answer({"registries": found})
 
 
 async def get_registry(services: Services, request: Request) -> Response:
-    version = await services.registries.current(request.path_params["registryName"])
-    return json_answer(_registry(version, await _default(services)))
+    registry = await services.registries.asked(request.path_params["registryName"])
+    return json_answer(await _registry(registry, await _default(services)))
 
 
 async def _default(services: Services) -> RegistryName | None:
@@ -35,18 +35,18 @@ async def _default(services: Services) -> RegistryName | None:
     return default.name if default else None
 
 
-def _registry(version: RegistryVersion, default: RegistryName | None) -> dict[str, Any]:
-    definition = version.definition
+async def _registry(registry: ServedRegistry, default: RegistryName | None) -> dict[str, Any]:
+    definition, index = registry.definition, await registry.whole()
     return {
         "name": definition.name,
         "creationType": "CONFIG",
         "sources": definition.sources,
         "default": definition.name == default,
-        "serverCount": len({name for name, _ in version.keys}),
-        "versionCount": len(version.keys),
-        "position": version.position,
+        "serverCount": index.server_names,
+        "versionCount": index.server_versions,
+        "position": registry.position,
         "definedAt": to_rfc_3339(definition.defined_at),
-        "updatedAt": to_rfc_3339(version.changed_at),
+        "updatedAt": to_rfc_3339(changed_at(definition, index)),
     }
 
 

@@ -314,7 +314,7 @@ SCHEMAS: Mapping[str, Schema] = {
                                 {"name": _TEXT, "deliveredUpTo": {"type": ["string", "null"]}}
                             ),
                         },
-                        "phase": {"enum": ["Active", "Failing", "Gone"]},
+                        "phase": {"enum": ["Active", "Failing", "Gone", "Elsewhere"]},
                         "attemptCount": _COUNT,
                     },
                     {"lastDelivery": _TIME, "lastError": _TEXT, "nextAttempt": _TIME},

@@ -7,16 +7,17 @@ from functools import partial
 from typing import Any, TypeVar
 
 import anyio.to_thread
+from application.registry_index import RegistryIndex, ServedVersion
 from starlette.requests import Request
 from starlette.responses import Response
 
-from application.queries import LATEST, live_servers, server_version
+from application.cursor import ListFilters
+from application.documents import Documents, unredacted
+from application.queries import LATEST, server_version
 from application.rendering import redacted_document
-from application.served import ServedRegistry
-from domain.composition import RegistryEntry
+from application.served import ServedRegistry, changed_at
 from domain.entry import TOOLHIVE_META
 from domain.errors import ServerNotFoundError
-from domain.identifiers import EntryKind, EntryName
 from domain.redaction import Redaction
 from domain.timestamps import to_rfc_3339
 from entrypoints.http.answers import answer_from, encode
@@ -38,12 +39,13 @@ async def info(services: Services, request: Request) -> Response:
     wants_upstream(request)
 
     async def render() -> bytes:
+        index = await registry.whole()
         return encode(
             {
                 "version": _FORMAT_VERSION,
-                "last_updated": to_rfc_3339((await registry.whole()).changed_at),
+                "last_updated": to_rfc_3339(changed_at(registry.definition, index)),
                 "source": ",".join(registry.definition.sources),
-                "total_servers": len(await _latest(registry)),
+                "total_servers": len(await _latest(index)),
             }
         )
 
@@ -65,7 +67,7 @@ async def get_server(services: Services, request: Request) -> Response:
     served = await _named(registry, request.path_params["name"])
 
     async def render() -> bytes:
-        (document,) = await services.documents.bodies([served])
+        document = unredacted(services.documents.unpacked([served])[0])
         return document if upstream else encode(_detail(services.to_toolhive, document))
 
     return await answer_from(services, request, registry, render, _variant(upstream=upstream))
@@ -87,26 +89,31 @@ async def _toolhive_list(services: Services, registry: ServedRegistry) -> bytes:
 
 async def _documents(services: Services, registry: ServedRegistry) -> Sequence[bytes]:
     """Those of all servers to show, with something short in the place of what was redacted."""
-    latest = await _latest(registry)
-    found = await services.documents.bodies_or_redactions(latest)
+    latest = await _latest(await registry.whole())
+    return await anyio.to_thread.run_sync(_unpacked, services.documents, latest)
+
+
+def _unpacked(documents: Documents, servers: Sequence[ServedVersion]) -> Sequence[bytes]:
     return [
-        redacted_document(served, body) if isinstance(body, Redaction) else body
-        for served, body in zip(latest, found, strict=True)
+        redacted_document(served.name, served.version, found)
+        if isinstance(found, Redaction)
+        else found
+        for served, found in zip(servers, documents.unpacked(servers), strict=True)
     ]
 
 
-async def _latest(registry: ServedRegistry) -> Sequence[RegistryEntry]:
+async def _latest(index: RegistryIndex) -> Sequence[ServedVersion]:
     """The servers to show: a long way through a large registry, so beside other requests."""
-    live = await anyio.to_thread.run_sync(live_servers, await registry.whole())
-    return [served for served in live if served.entry.is_latest]
+    walk = index.walk(ListFilters(version=LATEST), None)
+    return await anyio.to_thread.run_sync(list, walk)
 
 
-async def _named(registry: ServedRegistry, name: str) -> RegistryEntry:
+async def _named(registry: ServedRegistry, name: str) -> ServedVersion:
     """A server by its full name, or by the key that ToolHive's files have for it."""
     for full_name in (name, f"{TOOLHIVE_META}/{name}"):
         with suppress(ServerNotFoundError):
-            entries = await registry.named(EntryName(EntryKind.SERVER, full_name))
-            return server_version(entries, LATEST, include_deleted=False)
+            versions = await registry.versions(full_name)
+            return server_version(versions, LATEST, include_deleted=False)
     raise ServerNotFoundError("Server not found")
 
 

@@ -50,6 +50,8 @@ def _progress(progress: Progress) -> Mapping[str, Any]:
 
 
 def _phase(progress: Progress) -> str:
+    if progress.is_elsewhere:
+        return "Elsewhere"
     if progress.is_over:
         return "Gone"
     return "Failing" if progress.failures else "Active"

@@ -4,6 +4,7 @@ import hashlib
 from datetime import UTC, datetime, timedelta, timezone
 
 import anyio
+import anyio.to_thread
 import attrs
 import pytest
 
@@ -341,6 +342,39 @@ async def test_documents_are_stored_once(storage: StoragePort) -> None:
     assert sorted(await collect(storage.document_hashes())) == sorted(known)
     assert await storage.documents([*known, *known, unknown]) == known
     assert await storage.documents([unknown]) == await storage.documents([]) == {}
+
+
+async def test_packed_documents_can_be_unpacked_later(storage: StoragePort) -> None:
+    """In any order and as often as wanted; what is unknown or erased is not among them."""
+    bodies = documents_of([b"{}", b"", b"[1]" * 500])
+    erased, *kept = bodies
+    await storage.append(new_commit("1", bodies=bodies.values()))
+    await storage.append(attrs.evolve(new_commit("2"), erased=frozenset([erased])))
+    (unknown,) = documents_of([b"unknown"])
+    packed = await storage.packed([*bodies, *kept, unknown])
+    assert set(packed) == set(kept)
+    names = [*kept, *reversed(kept)]
+    assert list(storage.unpack([packed[name] for name in names])) == [bodies[n] for n in names]
+    assert list(storage.unpack([])) == []
+    assert await storage.packed([]) == {}
+
+
+async def test_unpacking_in_many_threads_at_once(storage: StoragePort) -> None:
+    """Each gets what it asked for."""
+    bodies = documents_of(str(number).encode() * 300 for number in range(200))
+    await storage.append(new_commit("1", bodies=bodies.values()))
+    packed = await storage.packed(bodies)
+    frames = [packed[name] for name in bodies]
+    wanted = list(bodies.values())
+
+    async def unpack() -> None:
+        for _ in range(20):
+            assert list(await anyio.to_thread.run_sync(storage.unpack, frames)) == wanted
+            assert list(storage.unpack(frames)) == wanted
+
+    async with anyio.create_task_group() as group:
+        for _ in range(4):
+            group.start_soon(unpack)
 
 
 async def test_staged_documents_come_with_their_commit(storage: StoragePort) -> None:

@@ -167,6 +167,23 @@ async def test_a_range_begins_with_its_start_and_ends_before_its_stop(
             assert [v.key for v in versions if v.until is None] == [key for key, _ in wanted]
 
 
+@BOTH
+async def test_many_ranges_are_read_at_once(storage: StoragePort, view: View) -> None:
+    """By range in the order given, then by key; rows of ranges that overlap come again."""
+    changes = [
+        ViewChange(since=1, puts=dict.fromkeys([*KEYS, "gone"], b"old")),
+        ViewChange(since=2, puts=dict.fromkeys(KEYS[::2], b"new"), deletes=frozenset(["gone"])),
+    ]
+    await storage.advance(view, changes, after=0, upto=2)
+    rows = await collect(storage.rows(view))
+    bounds = sorted({*KEYS, *(key + "\0" for key in KEYS), END})
+    ranges = [(start, stop) for start in reversed(bounds) for stop in bounds]
+    found = await storage.rows_within(view, ranges)
+    assert list(found) == [row for a, b in ranges for row in rows if a <= row[0] < b]
+    assert list(await storage.rows_within(view, [])) == []
+    assert list(await storage.rows_within(View("unknown", 1), ranges)) == []
+
+
 async def test_pages_of_the_past_join_to_one_read(storage: StoragePort) -> None:
     """Each begins beyond the last key of the one before, over rows of now and of the past."""
     changes = [

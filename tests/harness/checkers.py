@@ -19,7 +19,7 @@ from application.projections import CATALOGS, DEFINITIONS, PROJECTIONS
 from application.projections.catalogs import Catalogs, fold_catalogs
 from application.projections.definitions import fold_definitions
 from application.projections.projection import Step
-from application.projector import Live, Projector
+from application.projector import Projector
 from application.sync import SyncOutcome
 from application.transparency import Transparency
 from application.verify import verify
@@ -42,15 +42,16 @@ from domain.timestamps import to_rfc_3339
 from tests.harness.altered_logs import altered_logs
 from tests.harness.clock import MICROSECOND
 from tests.harness.feed_reader import Key, Reader
+from tests.harness.live_view import sized_catalogs, stored_catalogs
 from tests.harness.naive_registry import NaiveCatalog, catalogs_told_by
 from tests.harness.new_commits import collect, whole_log
 from tests.harness.other_storages import CopiedLog, DiedError, Mortal, SmallBatches
 from tests.harness.served_log import is_start, served_leaves
 
 _END, _ALL = chr(0x10FFFF), 1_000_000  # beyond all keys, more than all rows
-_WITH_PAST: tuple[tuple[Any, Any], ...] = (
-    (CATALOGS, fold_catalogs),
-    (DEFINITIONS, fold_definitions),
+_WITH_PAST: tuple[tuple[Any, Any, Any], ...] = (
+    (CATALOGS, sized_catalogs, fold_catalogs),
+    (DEFINITIONS, DEFINITIONS.restore, fold_definitions),
 )
 
 
@@ -153,7 +154,7 @@ async def check_rebuildable(storage: StoragePort) -> None:
     await projector.rebuild()
     assert projector.live.states == before.states
     assert await view_rows(storage) == rows
-    check_catalogs(projector.live.catalogs, await collect(storage.read()))
+    check_catalogs(await stored_catalogs(storage), await collect(storage.read()))
 
 
 def check_catalogs(catalogs: Catalogs, events: Iterable[StoredEvent]) -> None:
@@ -167,14 +168,14 @@ async def check_past_views(storage: StoragePort) -> None:
     log = EventLog(storage)
     await Projector(storage, log).load()
     commits = await collect(storage.commits())
-    for projection, fold in _WITH_PAST:
-        state, rows, end = projection.restore([]), dict[str, bytes](), ORIGIN
+    for projection, restore, fold in _WITH_PAST:
+        state, rows, end = restore([]), dict[str, bytes](), ORIGIN
         for commit in commits:
             after, before, end = end, rows, commit.last_position
             events = log.read(after=after, upto=end, categories=projection.categories)
             state = fold(state, await collect(events))
             rows = await _rows_at(storage, projection.view, end)
-            assert projection.restore(rows.items()) == state, commit
+            assert restore(rows.items()) == state, commit
             differing = {key for key, _ in rows.items() ^ before.items()}
             assert await _put_between(storage, projection.view, after, end) == differing, commit
 
@@ -245,19 +246,19 @@ async def check_resumable(storage: StoragePort, deaths: Iterable[int] | None = N
             return
 
 
-def check_contained(before: Live, after: Live, outcome: SyncOutcome) -> None:
+def check_contained(before: Catalogs, after: Catalogs, outcome: SyncOutcome) -> None:
     """A sync touches the catalog of its own source only, and that only where it succeeds."""
     touched = {outcome.source} if outcome.completed else set()
-    assert after.definitions == before.definitions
-    for source in before.catalogs.keys() | after.catalogs.keys():
+    for source in before.keys() | after.keys():
         if source not in touched:
-            assert after.catalogs.get(source) == before.catalogs.get(source), source
+            assert after.get(source) == before.get(source), source
 
 
 async def view_rows(storage: StoragePort) -> dict[View, Sequence[Any]]:
     """All views that the program keeps, row by row, with the past of those that keep it."""
     return {
-        projection.view: await _kept_rows(storage, projection.view) for projection in PROJECTIONS
+        projection.view: await _kept_rows(storage, projection.view)
+        for projection in (*PROJECTIONS, CATALOGS)
     }
 
 

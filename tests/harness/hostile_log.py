@@ -64,10 +64,11 @@ async def served(world: RegistryWorld, storage: MemoryStorage) -> Services:
     """Another log under the name and the key of this world's."""
     projector = Projector(storage, world.log.__class__(storage))
     await projector.load()
+    documents = Documents(storage)
     return attrs.evolve(
         world.services,
-        registries=Registries(projector, storage, SteppingClock()),
-        documents=Documents(storage),
+        registries=Registries(projector, storage, documents, SteppingClock()),
+        documents=documents,
         transparency=Transparency(storage, world.signer, world.cosignatures),
     )
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 import httpx
+from adapters.sources.parsing import Parser
 
 from adapters.kubernetes.deployed import NoCluster
 from adapters.signing.ed25519 import Ed25519Signer, verify
@@ -43,6 +44,7 @@ from domain.ports.storage import StoragePort
 from entrypoints.http.app import create_app
 from entrypoints.http.services import Services
 from tests.harness.clock import SteppingClock
+from tests.harness.live_view import live_version
 
 RELEASE = {
     "version": "1.2.3",
@@ -82,8 +84,8 @@ class RegistryWorld:
         self.storage: StoragePort = storage or MemoryStorage(clock)
         self.log = EventLog(self.storage)
         self.projector = Projector(self.storage, self.log)
-        self.registries = Registries(self.projector, self.storage, clock)
         self.documents = Documents(self.storage, lambda: self.projector.live.redactions)
+        self.registries = Registries(self.projector, self.storage, self.documents, clock)
         self.signer = Ed25519Signer.made("example.com/log")
         self.witness = Ed25519Signer.made("witness.example.com/w1")
         self.cosignatures = Cosignatures(self.storage, [witness_key(self.witness)], verify)
@@ -169,7 +171,7 @@ class RegistryWorld:
 
     async def registry(self, name: str | None = None) -> RegistryVersion:
         """A registry as it is now."""
-        return await self.registries.current(name)
+        return await live_version(self.projector, self.storage, name)
 
     async def document(self, served: RegistryEntry) -> bytes:
         """The document of an entry, byte for byte."""
@@ -218,7 +220,7 @@ def _synced_source(name: str, body: bytes) -> SyncedSource:
         name=SourceName(name),
         location="here",
         port=Payload(body),
-        format=DetectedFormat(),
+        parser=Parser(DetectedFormat()),
         filter=Filter(),
         guards=Guards(),
         interval_seconds=60.0,

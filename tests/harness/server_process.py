@@ -78,10 +78,35 @@ def by_registry(port: int) -> Sequence[str]:
     return [str(COMMAND), "serve", "--address", f"127.0.0.1:{port}"]
 
 
+def by_registry_with(server: str) -> Callable[[int], Sequence[str]]:
+    """The program's own server, with another one that takes the requests."""
+    return lambda port: [*by_registry(port), "--server", server]
+
+
 def by_hypercorn(port: int) -> Sequence[str]:
     """The application behind a server that was started by somebody else."""
-    hypercorn = Path(sys.executable).with_name("hypercorn")
-    return [str(hypercorn), "entrypoints.asgi:app", "--bind", f"127.0.0.1:{port}"]
+    return [*_program("hypercorn"), "entrypoints.asgi:app", "--bind", f"127.0.0.1:{port}"]
+
+
+def by_hypercorn_workers(port: int) -> Sequence[str]:
+    """The same with two processes, and one that keeps them."""
+    return [*by_hypercorn(port), "--workers", "2"]
+
+
+def by_uvicorn(port: int) -> Sequence[str]:
+    """The application behind another one."""
+    return [*_program("uvicorn"), "entrypoints.asgi:app", "--port", str(port)]
+
+
+def by_granian(port: int) -> Sequence[str]:
+    """And behind another one."""
+    asgi = ["--interface", "asgi", "entrypoints.asgi:app"]
+    return [*_program("granian"), *asgi, "--host", "127.0.0.1", "--port", str(port)]
+
+
+def _program(name: str) -> Sequence[str]:
+    """A program that was installed beside this one."""
+    return [str(Path(sys.executable).with_name(name))]
 
 
 @contextmanager
@@ -91,7 +116,8 @@ def started(
     port: int | None = None,
 ) -> Iterator[ServerProcess]:
     """A server over `annals.yaml` and `data` of a directory; killed if it is left running."""
-    port, log = port or free_port(), directory / "server.log"
+    port = port or free_port()
+    log = directory / f"server-{port}.log"
     variables = environment(REGISTRY_CONFIG="annals.yaml", REGISTRY_DATA_DIR="data")
     with log.open("wb") as output:
         process = subprocess.Popen(

@@ -165,8 +165,9 @@ def diff(
     catalog: Catalog, offer: Offer, documents: Mapping[DocumentHash, Any]
 ) -> tuple[CatalogEvent, ...]:
     """The events that bring *catalog* to an offer whose entries are all at hand."""
-    changed = changes(catalog, offer.kept.values(), documents)
-    return in_order([*changed, *departures(catalog, offer)])
+    known = {entry.key: entry for entry in catalog.entries()}
+    changed = changes(known, offer.kept.values(), documents)
+    return in_order([*changed, *departures(known.values(), offer)])
 
 
 def commits_of(history: Sequence[Offer]) -> Sequence[tuple[Recorded, ...]]:

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
 
 import attrs
+from adapters.sources.parsing import Parser
 
 from adapters.sources.formats import DetectedFormat
 from adapters.status.memory import MemoryStatus
@@ -29,6 +30,7 @@ from domain.identifiers import RegistryName, SourceName
 from domain.ports.source import Fetched, FetchResult, Unchanged
 from domain.ports.storage import StoragePort
 from tests.harness.clock import SteppingClock
+from tests.harness.live_view import live_version, stored_catalogs
 from tests.harness.new_commits import collect
 
 MAIN = SourceName("main")
@@ -94,7 +96,7 @@ def synced_source(port: HeldSource, name: SourceName = MAIN, **changes: Any) -> 
         name=name,
         location="a test",
         port=port,
-        format=DetectedFormat(),
+        parser=Parser(DetectedFormat()),
         filter=Filter(),
         guards=Guards(),
         interval_seconds=60.0,
@@ -134,8 +136,8 @@ class SyncWorld:
         self.storage: StoragePort = storage or MemoryStorage(self.clock)
         self.log = EventLog(self.storage)
         self.projector = Projector(self.storage, self.log)
-        self.registries = Registries(self.projector, self.storage, self.clock)
         self.documents = Documents(self.storage, lambda: self.projector.live.redactions)
+        self.registries = Registries(self.projector, self.storage, self.documents, self.clock)
         self.status = MemoryStatus()
         report = StatusReport(self.status, self.clock)
         self.syncer = Syncer(self.storage, self.log, self.projector, report)
@@ -153,13 +155,15 @@ class SyncWorld:
 
     async def offered(self, source: SourceName = MAIN) -> set[str]:
         """What a source offers by now, each as `name@version` without the namespace."""
-        live = await self.projector.catch_up()
-        keys = [entry.key for entry in live.catalogs[source].entries()]
+        await self.projector.catch_up()
+        catalogs = await stored_catalogs(self.storage)
+        keys = [entry.key for entry in catalogs[source].entries()]
         return {str(key).removeprefix("io.example/") for key in keys}
 
     async def answer(self, registry: str | None = None) -> bytes:
         """A registry as it is served now."""
-        return await render_answer(await self.registries.current(registry), self.documents)
+        version = await live_version(self.projector, self.storage, registry)
+        return await render_answer(version, self.documents)
 
     async def answer_at(self, as_of: AsOf, registry: str | None = None) -> bytes:
         """A registry as of a moment, from the log alone."""

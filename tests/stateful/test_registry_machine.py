@@ -41,6 +41,7 @@ from tests.harness.checkers import (
     check_resumable,
 )
 from tests.harness.clock import MICROSECOND, START, SteppingClock
+from tests.harness.live_view import stored_catalogs
 from tests.harness.naive_registry import SILENT, NaiveCatalog, NaiveRegistries
 from tests.harness.new_commits import whole_log
 from tests.harness.sync_world import (
@@ -349,7 +350,7 @@ class RegistryMachine(RuleBasedStateMachine):
 
     def _synced(self, source: SourceName) -> SyncOutcome:
         offering = self.offerings[source]
-        before = self.world.projector.live
+        before = self.portal.call(stored_catalogs, self.world.storage)
         outcome = self.portal.call(
             self.world.syncer.sync,
             synced_source(
@@ -362,7 +363,8 @@ class RegistryMachine(RuleBasedStateMachine):
                 settings_hash=offering.settings_hash,
             ),
         )
-        check_contained(before, self.world.projector.live, outcome)
+        after = self.portal.call(stored_catalogs, self.world.storage)
+        check_contained(before, after, outcome)
         self._acknowledge()
         assert self.acknowledged[-1].last_position == outcome.position
         return outcome

@@ -13,6 +13,8 @@ from domain.catalog import Catalog, Recorded, evolve
 from domain.diff import Offer
 from domain.entry import Lifecycle
 from domain.identifiers import CommitId, EntryKey, EntryKind, SourceName
+from domain.ports.storage import ViewChange
+from tests.harness.live_view import sized_catalogs
 from tests.harness.strategies import commits_of, entry_of, histories
 
 KEY = EntryKey(EntryKind.SERVER, "io.example/a", "1.0.0")
@@ -48,66 +50,62 @@ def commits_by_source(both: Sequence[Sequence[Offer]]) -> list[list[LoggedEvent]
     ]
 
 
+def step(rows: dict[str, bytes], events: Sequence[LoggedEvent]) -> Sequence[ViewChange]:
+    """A step over the rows that it asks for alone, which are changed by it."""
+    known = [
+        (key, rows[key])
+        for start, stop in CATALOGS.ranges(events)
+        for key in sorted(rows)
+        if start <= key < stop
+    ]
+    changes = CATALOGS.changes(known, events)
+    for change in changes:
+        rows.update(change.puts)
+    return changes
+
+
 @given(st.tuples(histories(), histories()))
-def test_rows_restore_the_state_after_every_step(both: Sequence[Sequence[Offer]]) -> None:
+def test_rows_are_the_state_after_every_step(both: Sequence[Sequence[Offer]]) -> None:
     """What the steps put is all there is to know, and what they delete is nothing."""
     state: Catalogs = {}
     rows: dict[str, bytes] = {}
     for commit in commits_by_source(both):
-        step = CATALOGS.step(state, commit)
-        for change in step.changes:
+        for change in step(rows, commit):
             assert change.deletes == frozenset()
-            rows.update(change.puts)
-        state = step.state
-        assert CATALOGS.restore(sorted(rows.items())) == state
+        state = fold_catalogs(state, commit)
+        assert sized_catalogs(rows.items()) == state
 
 
 @given(st.tuples(histories(), histories()))
 def test_only_rows_that_changed_are_put(both: Sequence[Sequence[Offer]]) -> None:
     """A step writes no row that the view has already."""
-    state: Catalogs = {}
     rows: dict[str, bytes] = {}
     for commit in commits_by_source(both):
-        step = CATALOGS.step(state, commit)
-        for change in step.changes:
-            assert all(rows.get(key) != row for key, row in change.puts.items())
-            rows.update(change.puts)
-        state = step.state
+        before = dict(rows)
+        for change in step(rows, commit):
+            assert all(before.get(key) != row for key, row in change.puts.items())
 
 
 @example([OFFERED, NOTHING, OFFERED, NOTHING], 2)
 @given(histories(), st.integers(0, 6))
-def test_the_rows_of_many_commits_restore_the_state(history: Sequence[Offer], split: int) -> None:
+def test_the_rows_of_many_commits_are_the_state(history: Sequence[Offer], split: int) -> None:
     """Also where a version comes and goes again within one step."""
-    state: Catalogs = {}
     rows: dict[str, bytes] = {}
     commits = commits_of(history)
     for part in (commits[:split], commits[split:]):
-        step = CATALOGS.step(state, logged(SOURCES[0], [event for one in part for event in one]))
-        for change in step.changes:
-            rows.update(change.puts)
-        state = step.state
-    assert CATALOGS.restore(sorted(rows.items())) == state
+        step(rows, logged(SOURCES[0], [event for one in part for event in one]))
+    events = [event for commit in commits for event in commit]
+    told = {SOURCES[0]: evolve(Catalog(), events)} if events else {}
+    assert sized_catalogs(rows.items()) == told
 
 
 @given(histories())
-def test_commits_may_come_together(history: Sequence[Offer]) -> None:
-    """Many commits in one step are the same as one by one, and as the fold of the domain."""
+def test_commits_may_be_folded_together(history: Sequence[Offer]) -> None:
+    """Many commits at once are the same as one by one, and as the fold of the domain."""
     commits = commits_of(history)
     events = [event for commit in commits for event in commit]
-    together = CATALOGS.step({}, logged(SOURCES[0], events)).state
     one_by_one: Catalogs = {}
     for commit in commits:
         one_by_one = fold_catalogs(one_by_one, logged(SOURCES[0], commit))
-    assert together == one_by_one == ({SOURCES[0]: evolve(Catalog(), events)} if events else {})
-
-
-@given(histories())
-def test_a_step_leaves_the_state_before_it(history: Sequence[Offer]) -> None:
-    """The old state can still be answered from."""
-    state: Catalogs = {}
-    for commit in commits_of(history):
-        before = {source: Catalog(dict(catalog.names)) for source, catalog in state.items()}
-        after = CATALOGS.step(state, logged(SOURCES[0], commit)).state
-        assert state == before
-        state = after
+    assert one_by_one == fold_catalogs({}, logged(SOURCES[0], events))
+    assert one_by_one == ({SOURCES[0]: evolve(Catalog(), events)} if events else {})

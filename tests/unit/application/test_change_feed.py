@@ -77,7 +77,7 @@ async def test_a_redaction_is_told(world: RegistryWorld):
     """Of every server that showed the document: who keeps a copy hears that it is gone."""
     same = [server("com.example/two", "1.0.0", title="Same"), *servers("one")]
     await world.sync("main", same)
-    (served,) = (await world.registry()).named(named("two"))
+    (served,) = await (await world.registries.asked()).named(named("two"))
     event = DocumentRedacted(
         document_hash=served.entry.document_hash, reason="a court", redacted_by="someone"
     )

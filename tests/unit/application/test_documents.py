@@ -13,6 +13,7 @@ from application.registry_version import RegistryVersion
 from domain.errors import CorruptLogError
 from domain.identifiers import DocumentHash
 from domain.ports.storage import StoragePort
+from tests.harness.live_view import live_version
 from tests.harness.sync_world import HeldSource, SyncWorld, loaded_world, server, synced_source
 
 
@@ -27,9 +28,9 @@ class Watched:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.storage, name)
 
-    async def documents(self, hashes: Iterable[DocumentHash]) -> Mapping[DocumentHash, bytes]:
+    async def packed(self, hashes: Iterable[DocumentHash]) -> Mapping[DocumentHash, bytes]:
         await checkpoint()
-        bodies = await self.storage.documents(set(hashes) - self.lost)
+        bodies = await self.storage.packed(set(hashes) - self.lost)
         self.given += len(bodies)
         return bodies
 
@@ -37,7 +38,7 @@ class Watched:
 async def synced(world: SyncWorld, *names: str) -> RegistryVersion:
     """The registry when its source offers servers of those names: documents of one size."""
     await world.syncer.sync(synced_source(HeldSource(*map(server, names))))
-    return await world.registries.current()
+    return await live_version(world.projector, world.storage)
 
 
 @pytest.fixture
@@ -100,38 +101,10 @@ async def test_more_than_there_is_room_for_is_answered_all_the_same(world: SyncW
 
 
 async def test_a_missing_body_is_a_corrupt_log(world: SyncWorld) -> None:
-    """The error names the document and what to run, for bodies and texts alike."""
+    """The error names the document and what to run."""
     registry = await synced(world, "a", "b")
     lost = registry.servers[1].entry.document_hash
     documents = Documents(Watched(world.storage, lost=frozenset({lost})))
     with pytest.raises(CorruptLogError, match=f"{lost} is not in the log: run registry verify"):
         await documents.bodies(registry.servers)
-    with pytest.raises(CorruptLogError, match=lost):
-        await documents.texts(registry)
     assert len(await documents.bodies(registry.servers[:1])) == 1
-
-
-async def test_texts_are_what_a_search_looks_into(world: SyncWorld) -> None:
-    """Name, title and description of every server, in lower case."""
-    source = HeldSource(server("A", title="GRÖSSE"), server("b"))
-    await world.syncer.sync(synced_source(source))
-    registry = await world.registries.current()
-    texts = await Documents(world.storage).texts(registry)
-    assert [texts[served.entry.document_hash] for served in registry.servers] == [
-        "io.example/a\ngrösse\ndoes things.",
-        "io.example/b\ndoes things.",
-    ]
-
-
-async def test_a_text_is_made_once(world: SyncWorld) -> None:
-    """After a change only what is new is read; an older version is still served."""
-    watched = Watched(world.storage)
-    documents = Documents(watched)
-    before = await synced(world, "a", "b")
-    for _ in range(2):
-        await documents.texts(before)
-    assert watched.given == 2
-    after = await synced(world, "a", "b", "c")
-    assert len(await documents.texts(after)) == 3
-    await documents.texts(before)
-    assert watched.given == 3

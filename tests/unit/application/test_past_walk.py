@@ -9,7 +9,9 @@ import pytest
 from adapters.storage.memory import MemoryStorage
 from adapters.storage.sqlite import SqliteStorage
 from application.cursor import ListFilters
+from application.moments import resolve_from_log
 from application.past_walk import PastSources, recorded_sources
+from application.replay import replay
 from application.served import PastRegistry
 from domain.asof import Asked, AtPosition
 from domain.composition import RegistryEntry, compose
@@ -17,6 +19,7 @@ from domain.guards import Guards
 from domain.identifiers import EntryKind, EntryName, SourceName
 from domain.ports.storage import StoragePort
 from tests.harness.clock import SteppingClock
+from tests.harness.live_view import stored_catalogs
 from tests.harness.sync_world import (
     HeldSource,
     SyncWorld,
@@ -80,9 +83,25 @@ async def test_a_walk_is_the_composed_registry_in_its_order(world: SyncWorld) ->
     """After each commit: every name once, out of the source that owned it then."""
     for position in await ends(world):
         sources = sources_at(world, position)
-        composed = compose(sources.definition, await sources.catalogs())
-        assert await walked(sources) == list(composed)
-    assert composed == compose(sources.definition, world.projector.live.catalogs)
+        moment = await resolve_from_log(Asked(at=AtPosition(position)), world.log, world.clock)
+        past = await replay(world.log, moment)
+        assert await walked(sources) == list(past.registry().entries)
+    catalogs = await stored_catalogs(world.storage)
+    assert await walked(sources) == list(compose(sources.definition, catalogs))
+
+
+async def test_some_names_are_what_the_walk_has_of_them(world: SyncWorld) -> None:
+    """Many at once, at the end of the view and before it."""
+    for position in (await ends(world))[-3:]:
+        sources = sources_at(world, position)
+        every = await walked(sources)
+        shorts = ("n0000", "n0403", "n0500", "n0501", "never")
+        names = [EntryName(EntryKind.SERVER, f"io.example/{short}") for short in shorts]
+        found = await sources.of(names)
+        assert list(found) == names
+        for name in names:
+            expected = [e for e in every if e.entry.key.entry_name == name]
+            assert list(found[name].entries) == expected
 
 
 async def test_a_walk_begins_anywhere(world: SyncWorld) -> None:
@@ -121,6 +140,6 @@ async def test_a_page_of_the_view_is_one_of_the_whole(world: SyncWorld) -> None:
     for position in (await ends(world))[-3:]:
         registry = await world.registries.asked("default", Asked(at=AtPosition(position)))
         assert isinstance(registry, PastRegistry)
-        pages = [await registry.page(*page, world.documents) for page in PAGES]
+        pages = [await registry.page(*page) for page in PAGES]
         await registry.whole()
-        assert [await registry.page(*page, world.documents) for page in PAGES] == pages
+        assert [await registry.page(*page) for page in PAGES] == pages

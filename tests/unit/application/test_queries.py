@@ -4,15 +4,24 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
+from application.registry_index import ServedVersion
 
 from application.cursor import Cursor, ListFilters
-from application.queries import list_servers, live_servers, server_version, versions_of
-from application.registry_version import RegistryVersion, ServerKey
-from domain.composition import RegistryEntry
+from application.queries import live_servers, server_version, versions_of
+from application.registry_version import ServerKey
+from application.served import LiveRegistry
 from domain.errors import ServerNotFoundError
-from domain.identifiers import EntryKind, EntryName
+from domain.timestamps import from_micros
 from tests.harness.clock import MICROSECOND
-from tests.harness.sync_world import HeldSource, enveloped, loaded_world, server, synced_source
+from tests.harness.live_view import live_version
+from tests.harness.sync_world import (
+    HeldSource,
+    SyncWorld,
+    enveloped,
+    loaded_world,
+    server,
+    synced_source,
+)
 
 OFFERED = (
     server("a", "1.0.0"),
@@ -25,7 +34,7 @@ ALL = ["a@1.0.0", "a@2.0.0", "b@1.0.0", "c@1.0.0"]
 
 
 @pytest.fixture
-async def registry() -> RegistryVersion:
+async def world() -> SyncWorld:
     """Three servers, of which the last came with a second sync."""
     world = await loaded_world()
     await world.configure({"default": ["main"]})
@@ -33,39 +42,39 @@ async def registry() -> RegistryVersion:
         outcome = await world.syncer.sync(synced_source(HeldSource(*items)))
         assert outcome.completed
         assert not outcome.completed.rejected
-    return await world.registries.current()
+    return world
 
 
-def short(servers: Sequence[RegistryEntry]) -> list[str]:
+@pytest.fixture
+async def registry(world: SyncWorld) -> LiveRegistry:
+    """What it serves."""
+    return await world.registries.asked()
+
+
+def short(servers: Sequence[ServedVersion]) -> list[str]:
     """Names and versions without the namespace."""
-    return [str(served.entry.key).removeprefix("io.example/") for served in servers]
+    return [f"{served.name}@{served.version}".removeprefix("io.example/") for served in servers]
 
 
-def named(name: str) -> EntryName:
-    """A server in the namespace of these tests."""
-    return EntryName(EntryKind.SERVER, f"io.example/{name}")
-
-
-def listed(registry: RegistryVersion, filters: ListFilters) -> list[str]:
-    """All that a list shows; names are what a search looks into."""
-    texts = {served.entry.document_hash: served.entry.key.name for served in registry.servers}
-    page = list_servers(registry, filters, after=None, limit=100, texts=texts)
+async def listed(registry: LiveRegistry, filters: ListFilters) -> list[str]:
+    """All that a list shows."""
+    page = await registry.page(filters, None, 100)
     assert page.next_cursor is None
     return short(page.servers)
 
 
-async def test_pages_go_on_where_the_last_one_ended(registry: RegistryVersion) -> None:
+async def test_pages_go_on_where_the_last_one_ended(registry: LiveRegistry) -> None:
     """For every limit; a page that ends with the list has no cursor."""
     for limit in range(1, 6):
         seen: list[str] = []
         after: ServerKey | None = None
         while True:
-            page = list_servers(registry, ListFilters(), after=after, limit=limit, texts={})
+            page = await registry.page(ListFilters(), after, limit)
             seen += short(page.servers)
             if page.next_cursor is None:
                 break
             assert len(page.servers) == limit
-            last = page.servers[-1].entry.key
+            last = page.servers[-1]
             assert page.next_cursor == Cursor((last.name, last.version), ListFilters())
             after = page.next_cursor.after
         assert seen == ALL
@@ -88,30 +97,31 @@ async def test_pages_go_on_where_the_last_one_ended(registry: RegistryVersion) -
     ],
 )
 async def test_filters_restrict_a_list(
-    registry: RegistryVersion, filters: ListFilters, expected: list[str]
+    registry: LiveRegistry, filters: ListFilters, expected: list[str]
 ) -> None:
     """Each by itself and together; an empty one is none."""
-    assert listed(registry, filters) == expected
+    assert await listed(registry, filters) == expected
 
 
-async def test_updated_since_is_exclusive_and_tells_of_deletions(registry: RegistryVersion) -> None:
+async def test_updated_since_is_exclusive_and_tells_of_deletions(registry: LiveRegistry) -> None:
     """What changed at that very time is known already to who asks."""
-    changed_at = registry.changed_at
-    assert listed(registry, ListFilters(updated_since=changed_at)) == []
+    changed_at = from_micros(registry.index.changed_us)
+    assert await listed(registry, ListFilters(updated_since=changed_at)) == []
     just_before = ListFilters(updated_since=changed_at - MICROSECOND)
-    assert listed(registry, just_before) == ["c@1.0.0"]
+    assert await listed(registry, just_before) == ["c@1.0.0"]
     long_before = ListFilters(updated_since=changed_at - timedelta(days=1))
-    assert "a@3.0.0" in listed(registry, long_before)
+    assert "a@3.0.0" in await listed(registry, long_before)
 
 
-async def test_a_plain_list_shows_what_is_live(registry: RegistryVersion) -> None:
+async def test_a_plain_list_shows_what_is_live(world: SyncWorld) -> None:
     """Deprecated versions are live, deleted ones are not."""
-    assert short(live_servers(registry)) == ALL
+    live = live_servers(await live_version(world.projector, world.storage))
+    assert [str(served.entry.key).removeprefix("io.example/") for served in live] == ALL
 
 
-async def test_versions_come_with_the_newest_publication_first(registry: RegistryVersion) -> None:
+async def test_versions_come_with_the_newest_publication_first(registry: LiveRegistry) -> None:
     """Where a source is silent, the time of the first record is that of the publication."""
-    entries = registry.named(named("a"))
+    entries = await registry.versions("io.example/a")
     versions = versions_of(entries, include_deleted=True)
     assert short(versions) == ["a@1.0.0", "a@3.0.0", "a@2.0.0"]
     versions = versions_of(entries, include_deleted=False)
@@ -124,19 +134,19 @@ async def test_of_versions_published_at_once_the_latest_comes_first() -> None:
     await world.configure({"default": ["main"]})
     versions = [server("a", version) for version in ("2.0.0", "10.0.0", "9.0.0")]
     await world.syncer.sync(synced_source(HeldSource(*versions)))
-    found = (await world.registries.current()).named(named("a"))
+    found = await (await world.registries.asked()).versions("io.example/a")
     found = versions_of(found, include_deleted=False)
     assert short(found) == ["a@10.0.0", "a@9.0.0", "a@2.0.0"]
 
 
-async def test_one_version_by_itself_or_as_latest(registry: RegistryVersion) -> None:
+async def test_one_version_by_itself_or_as_latest(registry: LiveRegistry) -> None:
     """A deleted version is there for those who ask for it, and never the latest of others."""
-    entries = registry.named(named("a"))
-    assert server_version(entries, "1.0.0", include_deleted=False).entry.version == "1.0.0"
-    assert server_version(entries, "3.0.0", include_deleted=True).entry.version == "3.0.0"
+    entries = await registry.versions("io.example/a")
+    assert server_version(entries, "1.0.0", include_deleted=False).version == "1.0.0"
+    assert server_version(entries, "3.0.0", include_deleted=True).version == "3.0.0"
     for include_deleted in (False, True):
         latest = server_version(entries, "latest", include_deleted=include_deleted)
-        assert latest.entry.version == "2.0.0"
+        assert latest.version == "2.0.0"
 
 
 @pytest.mark.parametrize(
@@ -144,8 +154,9 @@ async def test_one_version_by_itself_or_as_latest(registry: RegistryVersion) -> 
     [("a", "3.0.0"), ("a", "9.9.9"), ("none", "1.0.0"), ("none", "latest"), ("", "latest")],
 )
 async def test_what_is_not_there_is_not_found(
-    registry: RegistryVersion, name: str, version: str
+    registry: LiveRegistry, name: str, version: str
 ) -> None:
     """Names and versions that were never offered, and deleted ones."""
+    versions = await registry.versions(f"io.example/{name}")
     with pytest.raises(ServerNotFoundError, match="Server not found"):
-        server_version(registry.named(named(name)), version, include_deleted=False)
+        server_version(versions, version, include_deleted=False)

@@ -8,7 +8,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from application.registry_version import RegistryVersion
+from application.served import LiveRegistry
 from domain.asof import Asked, AtPosition, AtRecorded
 from domain.errors import RegistryNotFoundError
 from tests.harness.clock import MICROSECOND
@@ -27,27 +27,27 @@ async def test_a_registry_is_composed_once_per_change() -> None:
     """The same object answers until something can be seen to have changed."""
     world = await world_of("default")
     source = synced_source(HeldSource(server("a"), server("b")))
-    first = await world.registries.current()
-    assert await world.registries.current("default") is first
+    first = await world.registries.asked()
+    assert await world.registries.asked("default") is first
 
     await world.syncer.sync(source)
-    second = await world.registries.current()
+    second = await world.registries.asked()
     assert second is not first
-    assert len(second.servers) == 2
+    assert second.index.server_versions == 2
     assert second.position == world.registries.live.changed_position
 
     await world.syncer.sync(source)
     assert world.registries.live.position > second.position
-    assert await world.registries.current() is second
+    assert await world.registries.asked() is second
 
 
 async def test_many_who_ask_at_once_get_one() -> None:
     """Who comes while a registry is being composed waits for it."""
     world = await world_of("default")
-    found: list[RegistryVersion] = []
+    found: list[LiveRegistry] = []
 
     async def ask() -> None:
-        found.append(await world.registries.current())
+        found.append(await world.registries.asked())
 
     async with anyio.create_task_group() as tasks:
         for _ in range(20):
@@ -59,9 +59,9 @@ async def test_many_who_ask_at_once_get_one() -> None:
 async def test_a_registry_that_was_retired_is_let_go() -> None:
     """What is configured away does not stay in memory until the next start."""
     world = await world_of("x", "y")
-    gone = weakref.ref((await world.registries.current("x")).definition)
+    gone = weakref.ref((await world.registries.asked("x")).definition)
     await world.configure({"y": ["main"]})
-    await world.registries.current("y")
+    await world.registries.asked("y")
     gc.collect()
     assert gone() is None
 
@@ -69,20 +69,20 @@ async def test_a_registry_that_was_retired_is_let_go() -> None:
 async def test_registries_are_kept_apart() -> None:
     """Each name has its own version of the same entries."""
     world = await world_of("x", "y")
-    x, y = await world.registries.current("x"), await world.registries.current("y")
+    x, y = await world.registries.asked("x"), await world.registries.asked("y")
     assert (x.definition.name, y.definition.name) == ("x", "y")
-    assert x.keys == y.keys == [("io.example/a", "1.0.0")]
-    assert await world.registries.current("x") is x
+    assert x.index.server_versions == y.index.server_versions == 1
+    assert await world.registries.asked("x") is x
 
 
 async def test_the_default_registry_follows_the_configuration() -> None:
     """First the first, then the one that is named so; what is retired is gone."""
     world = await world_of("x", "y")
-    assert (await world.registries.current()).definition.name == "x"
+    assert (await world.registries.asked()).definition.name == "x"
     await world.configure({"x": ["main"], "default": ["main"]})
-    assert (await world.registries.current()).definition.name == "default"
+    assert (await world.registries.asked()).definition.name == "default"
     with pytest.raises(RegistryNotFoundError, match="default, x"):
-        await world.registries.current("y")
+        await world.registries.asked("y")
 
 
 async def test_before_any_configuration_there_is_no_registry() -> None:
@@ -90,7 +90,7 @@ async def test_before_any_configuration_there_is_no_registry() -> None:
     world = await loaded_world()
     for name in (None, "default"):
         with pytest.raises(RegistryNotFoundError, match="none yet"):
-            await world.registries.current(name)
+            await world.registries.asked(name)
 
 
 async def test_every_registry_comes_in_the_order_of_the_configuration() -> None:
@@ -100,7 +100,7 @@ async def test_every_registry_comes_in_the_order_of_the_configuration() -> None:
     assert names == ["y", "default", "x"]
 
     await world.syncer.sync(synced_source(HeldSource(server("b"))))
-    found: list[RegistryVersion] = []
+    found: list[LiveRegistry] = []
 
     async def ask() -> None:
         found.extend(await world.registries.every())

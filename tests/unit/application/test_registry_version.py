@@ -14,8 +14,8 @@ from domain.definitions import Definitions
 from domain.entry import Lifecycle
 from domain.errors import RegistryNotFoundError
 from domain.events import DelistReason, EntryDelisted, EntryListed
-from domain.identifiers import EntryKey, EntryKind, EntryName, RegistryName, SourceName
-from tests.harness.strategies import FIRST_COMMIT, NAMES, VERSIONS, entry_keys, entry_of
+from domain.identifiers import EntryKey, EntryKind, RegistryName, SourceName
+from tests.harness.strategies import FIRST_COMMIT, NAMES, entry_keys, entry_of
 
 A, B = SourceName("a"), SourceName("b")
 LATER = FIRST_COMMIT + timedelta(hours=1)
@@ -57,37 +57,16 @@ def version_of(keys: Iterable[EntryKey]) -> RegistryVersion:
 
 
 key_sets = st.sets(entry_keys, max_size=20)
-server_keys = st.tuples(st.sampled_from(NAMES), st.sampled_from(VERSIONS))
 
 
 @given(key_sets)
 def test_servers_come_in_the_order_of_lists_and_alone(keys: set[EntryKey]) -> None:
-    """Entries are of all kinds; servers by name and version, with their keys beside them."""
+    """Entries are of all kinds; servers by name and version."""
     version = version_of(keys)
     wanted = sorted((key.name, key.version) for key in keys if key.kind is EntryKind.SERVER)
-    assert version.keys == wanted
     assert [(s.entry.key.name, s.entry.version) for s in version.servers] == wanted
     assert {served.entry.key for served in version.entries} == keys
     assert version.position == 7
-
-
-@given(key_sets, server_keys)
-def test_a_list_goes_on_beyond_a_key(keys: set[EntryKey], after: tuple[str, str]) -> None:
-    """Whether the key is served or not, everything up to it is left out."""
-    version = version_of(keys)
-    assert version.keys[version.after(after) :] == [key for key in version.keys if key > after]
-    assert version.after(None) == 0
-
-
-@given(key_sets, st.sampled_from(NAMES))
-def test_the_versions_of_a_name_are_all_of_them(keys: set[EntryKey], name: str) -> None:
-    """None of another name that begins the same, and none at all for a name that is unknown."""
-    version = version_of(keys)
-    for kind in EntryKind:
-        named = EntryName(kind, name)
-        wanted = [served for served in version.entries if served.entry.key.entry_name == named]
-        assert list(version.named(named)) == wanted
-        assert list(version.named(EntryName(kind, name[:-1]))) == []
 
 
 def test_the_registry_changes_with_any_of_its_sources() -> None:

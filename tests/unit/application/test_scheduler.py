@@ -20,6 +20,7 @@ from domain.events import SyncCompleted, SyncCounts, SyncFailed, SyncStage
 from domain.identifiers import SourceName
 from domain.log import Head
 from tests.harness.clock import SteppingClock
+from tests.harness.live_view import stored_catalogs
 from tests.harness.sync_world import (
     MAIN,
     HeldSource,
@@ -30,8 +31,7 @@ from tests.harness.sync_world import (
 )
 
 OTHER = SourceName("other")
-FOLLOW_SECONDS = 1.0
-
+PAUSE_SECONDS = 1.0
 COMPLETED = SyncOutcome(
     source=MAIN,
     position=1,
@@ -62,7 +62,7 @@ class Naps:
         self.scope = anyio.CancelScope()
 
     async def __call__(self, seconds: float) -> None:
-        if seconds == FOLLOW_SECONDS:
+        if seconds == PAUSE_SECONDS:
             await anyio.sleep_forever()
         self.taken.append(seconds)
         if len(self.taken) >= self.count:
@@ -70,15 +70,14 @@ class Naps:
         await anyio.lowlevel.checkpoint()
 
 
-class FollowingNaps:
-    """A sleep of one that follows the log: one nap per step, then all comes to its end."""
+class GrowingLog:
+    """A log as one sees it who follows it: it grows by one step at a time, then all ends."""
 
     def __init__(self, *steps: Any) -> None:
         self.steps = list(steps)
         self.scope = anyio.CancelScope()
 
-    async def __call__(self, seconds: float) -> None:
-        assert seconds == FOLLOW_SECONDS
+    async def grown(self) -> None:
         if self.steps:
             await self.steps.pop(0)()
         else:
@@ -121,9 +120,15 @@ def _source(name: SourceName = MAIN, interval_seconds: float = 60.0) -> SyncedSo
     return synced_source(HeldSource(), name, interval_seconds=interval_seconds)
 
 
-def _scheduler(world: SyncWorld, sync: Any, sleep: Any, chance: float = 0.5) -> Scheduler:
+async def _no_nap(_seconds: float) -> None:
+    await anyio.lowlevel.checkpoint()
+
+
+def _scheduler(
+    world: SyncWorld, sync: Any, sleep: Any = _no_nap, chance: float = 0.5, log: Any = None
+) -> Scheduler:
     pace = Pace(clock=world.clock, sleep=sleep, chance=lambda: chance)
-    return Scheduler(sync, world.projector, pace)
+    return Scheduler(sync, world.projector, log or world.storage, pace)
 
 
 async def _naps(
@@ -246,14 +251,14 @@ async def test_what_other_processes_append_is_taken_over() -> None:
     """A server follows the log also without a source of its own."""
     storage = MemoryStorage(SteppingClock())
     world, rival = await loaded_world(storage), await loaded_world(storage)
-    naps = FollowingNaps(
+    log = GrowingLog(
         lambda: rival.configure({"default": ("main",)}),
         lambda: rival.syncer.sync(synced_source(HeldSource(server("a")))),
     )
-    with naps.scope:
-        await _scheduler(world, world.syncer.sync, naps).run([])
+    with log.scope:
+        await _scheduler(world, world.syncer.sync, log=log).run([])
     assert world.projector.live == rival.projector.live
-    assert set(world.projector.live.catalogs) == {MAIN}
+    assert set(await stored_catalogs(world.storage)) == {MAIN}
 
 
 async def test_a_log_that_cannot_be_followed_is_told_once(
@@ -270,12 +275,12 @@ async def test_a_log_that_cannot_be_followed_is_told_once(
         return step
 
     other = StorageUnavailableError("the file is locked")
-    naps = FollowingNaps(
+    log = GrowingLog(
         *map(fails_with, [FULL, FULL, other, None, other, None]),
         lambda: rival.configure({"default": ("main",)}),
     )
-    with naps.scope:
-        await _scheduler(world, world.syncer.sync, naps).run([])
+    with log.scope:
+        await _scheduler(world, world.syncer.sync, log=log).run([])
     told = [record.getMessage().rpartition(": ")[2] for record in caplog.records]
     assert told == ["the disk is full", "the file is locked", "the file is locked"]
     assert set(world.projector.live.definitions.sources) == {MAIN}

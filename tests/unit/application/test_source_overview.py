@@ -66,7 +66,7 @@ async def test_a_process_tells_of_the_sources_it_syncs() -> None:
         await anyio.sleep_forever()
 
     pace = Pace(clock=world.clock, sleep=sleep, chance=lambda: 0.5)
-    scheduler = Scheduler(world.syncer.sync, world.projector, pace)
+    scheduler = Scheduler(world.syncer.sync, world.projector, world.storage, pace)
     async with anyio.create_task_group() as tasks:
         await tasks.start(scheduler.run, [source])
         await rested.wait()

@@ -12,10 +12,12 @@ import anyio.lowlevel
 import attrs
 import pytest
 
+from adapters.lease.memory import OwnLease
+from application.duty import Duty
 from application.scheduler import Scheduler
 from application.source_task import Pace
 from application.sync import SyncedSource, SyncOutcome
-from domain.errors import SourceNotFoundError, StorageUnavailableError
+from domain.errors import SourceNotFoundError, StorageUnavailableError, SyncedElsewhereError
 from domain.events import SyncCompleted, SyncCounts, SyncFailed, SyncStage
 from domain.identifiers import SourceName
 from domain.ports.source import WatchPort
@@ -102,7 +104,7 @@ class WatchedSource:
 class World:
     """A scheduler at work. `naps` are the sleeps of sources; each lasts until it is let go.
 
-    `pauses` are those of a second, which come behind each sync, and between looks at the log.
+    `pauses` are those of a second, which come behind each sync.
     """
 
     scheduler: Scheduler
@@ -120,8 +122,8 @@ class World:
 
 
 @asynccontextmanager
-async def at_work(*sources: SyncedSource) -> AsyncIterator[World]:
-    """A scheduler that syncs *sources*."""
+async def at_work(*sources: SyncedSource, duty: Duty | None = None) -> AsyncIterator[World]:
+    """A scheduler that syncs *sources*, alone or as soon as it is its duty."""
     syncs, naps = HeldSyncs(), list[float]()
     overs, pauses = list[anyio.Event](), list[anyio.Event]()
 
@@ -134,8 +136,10 @@ async def at_work(*sources: SyncedSource) -> AsyncIterator[World]:
             overs.append(over)
         await over.wait()
 
-    pace = Pace(clock=SteppingClock(step=timedelta()), sleep=sleep, chance=lambda: 0.5)
-    scheduler = Scheduler(syncs, (await loaded_world()).projector, pace)
+    clock, duty = SteppingClock(step=timedelta()), duty or Duty.alone()
+    pace = Pace(clock=clock, sleep=sleep, chance=lambda: 0.5, duty=duty)
+    world = await loaded_world()
+    scheduler = Scheduler(syncs, world.projector, world.storage, pace)
     async with anyio.create_task_group() as tasks:
         await tasks.start(scheduler.run, sources)
         yield World(scheduler, syncs, naps, overs, pauses)
@@ -244,8 +248,8 @@ async def test_what_cannot_be_recorded_is_told_to_all_who_asked() -> None:
 async def test_a_failed_sync_is_an_outcome() -> None:
     """Whoever asked hears how it failed."""
     async with at_work(source()) as world, anyio.create_task_group() as tasks:
-        asking = Asking(world.scheduler, tasks)
         (await world.syncs.next(1)).end(completed(1))
+        asking = Asking(world.scheduler, tasks)
         (await world.syncs.next(2)).end(FAILED)
         await until(lambda: asking.got == FAILED)
 
@@ -457,9 +461,51 @@ async def test_a_watch_ends_with_its_source() -> None:
             port.send.send_nowait(None)
 
 
+async def test_a_source_is_left_to_the_process_whose_duty_it_is() -> None:
+    """Neither its interval nor its changes begin a sync here, until that duty comes to this one."""
+    port, duty = WatchedSource(), Duty()
+    async with at_work(source(port=port), duty=duty) as world, anyio.create_task_group() as tasks:
+        await world.pass_a_second()
+        assert (world.syncs.begun, world.naps, port.send) == ([], [], None)
+        assert world.scheduler.next_run(MAIN) is None
+        tasks.start_soon(duty.run, OwnLease(), nothing)
+        (await world.syncs.next(1)).end(completed(1))
+        await until(lambda: world.naps == [60.0] and port.send)
+        tasks.cancel_scope.cancel()
+
+
+async def test_a_first_sync_is_left_to_the_process_whose_duty_it_is() -> None:
+    """Whoever asks for it elsewhere is told to ask again."""
+    async with at_work(source(), duty=Duty()) as world:
+        with pytest.raises(SyncedElsewhereError, match="ask again"):
+            await world.scheduler.sync_now(MAIN)
+        assert world.syncs.begun == []
+
+
+async def test_who_asks_for_a_sync_gets_one_wherever_it_is_asked_for() -> None:
+    """One, and no other follows, until the duty comes to this process: then it syncs at once."""
+    duty, world, port = Duty(), await loaded_world(), HeldSource()
+    await world.syncer.sync(source(port=port))
+    pace = Pace(clock=world.clock, sleep=sleep_forever, duty=duty)
+    scheduler = Scheduler(world.syncer.sync, world.projector, world.storage, pace)
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(scheduler.run, [source(port=port)])
+        assert (await scheduler.sync_now(MAIN)).completed
+        await settled()
+        assert (len(port.asked), scheduler.next_run(MAIN)) == (2, None)
+        tasks.start_soon(duty.run, OwnLease(), nothing)
+        await until(lambda: len(port.asked) == 3 and scheduler.next_run(MAIN))
+        tasks.cancel_scope.cancel()
+
+
+async def sleep_forever(_seconds: float) -> None:
+    """A nap that nobody ends."""
+    await anyio.sleep_forever()
+
+
 async def test_nothing_is_replaced_before_the_start() -> None:
     """There is nothing that the tasks could run in."""
     world = await loaded_world()
-    scheduler = Scheduler(HeldSyncs(), world.projector, Pace(clock=world.clock))
+    scheduler = Scheduler(HeldSyncs(), world.projector, world.storage, Pace(clock=world.clock))
     with pytest.raises(RuntimeError, match="start it first"):
         await scheduler.replace([], nothing)

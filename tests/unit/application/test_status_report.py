@@ -4,9 +4,9 @@ import attrs
 import pytest
 
 from adapters.status.memory import MemoryStatus
+from application.projections.catalogs import Size
 from application.status_report import StatusReport
 from application.sync import SyncOutcome
-from domain.catalog import Catalog
 from domain.events import RejectedEntry, SyncCompleted, SyncCounts, SyncFailed, SyncStage
 from domain.ports.status import SourceStatus, SyncPhase
 from tests.harness.clock import SECOND, START, SteppingClock
@@ -46,7 +46,7 @@ async def test_a_completed_sync_is_told_in_full() -> None:
     """The status has the revision, the filter and the time of the success."""
     report, port = _report()
     await report.started(MAIN)
-    await report.ended(_ended(COMPLETED), Catalog())
+    await report.ended(_ended(COMPLETED), Size())
     assert (await port.load())[MAIN] == SourceStatus(
         phase=SyncPhase.COMPLETE,
         last_attempt=START,
@@ -61,20 +61,20 @@ async def test_failures_are_counted_until_a_success() -> None:
     report, port = _report()
     for failures in (1, 2, 3):
         await report.started(MAIN)
-        await report.ended(FAILED, Catalog())
+        await report.ended(FAILED, Size())
         status = (await port.load())[MAIN]
         assert (status.phase, status.attempt_count) == (SyncPhase.FAILED, failures)
         assert status.message == "nobody is there"
     await report.started(MAIN)
     assert (await port.load())[MAIN].message == ""
-    await report.ended(_ended(COMPLETED), Catalog())
+    await report.ended(_ended(COMPLETED), Size())
     assert (await port.load())[MAIN].attempt_count == 0
 
 
 async def test_a_failure_keeps_what_is_known_of_the_last_success() -> None:
     """Operators still see what is being served, and since when."""
     report, port = _report()
-    await report.ended(_ended(COMPLETED), Catalog())
+    await report.ended(_ended(COMPLETED), Size())
     before = (await port.load())[MAIN]
     await report.failed(MAIN, "the disk is full")
     assert (await port.load())[MAIN] == attrs.evolve(
@@ -99,7 +99,7 @@ async def test_a_success_may_have_something_to_tell(
     entries = tuple(RejectedEntry(name=str(n), reason="bad", path="") for n in range(rejected))
     counts = SyncCounts(rejected=rejected)
     completed = attrs.evolve(COMPLETED, counts=counts, rejected=entries, notes=notes)
-    await report.ended(_ended(completed), Catalog())
+    await report.ended(_ended(completed), Size())
     assert (await port.load())[MAIN].message == message
 
 

@@ -86,7 +86,8 @@ def test_only_the_documents_that_differ_are_needed(history: Sequence[Offer]) -> 
     """`revised_hashes` names the documents that `diff` reads, and no others."""
     *before, offer = history
     catalog = _catalog(*before)
-    hashes = revised_hashes(catalog, offer.kept.values())
+    known = {entry.key: entry for entry in catalog.entries()}
+    hashes = revised_hashes(known, offer.kept.values())
     needed = {name: body for name, body in parsed_documents(history).items() if name in hashes}
     events = diff(catalog, offer, needed)
     revised = [event for event in events if isinstance(event, EntryRevised)]

@@ -23,7 +23,7 @@ def scheduler_of(world: SyncWorld) -> Scheduler:
             await anyio.sleep_forever()
         return await world.syncer.sync(source)
 
-    return Scheduler(sync, world.projector, Pace(clock=world.clock))
+    return Scheduler(sync, world.projector, world.storage, Pace(clock=world.clock))
 
 
 def source(name: SourceName) -> SyncedSource:

@@ -34,8 +34,8 @@ async def world(empty_world: RegistryWorld) -> RegistryWorld:
 
 async def redact(world: RegistryWorld) -> None:
     """Redact the latest version, and follow the log."""
-    registry = await world.registry()
-    entries = registry.named(EntryName(EntryKind.SERVER, NAME))
+    registry = await world.registries.asked()
+    entries = await registry.named(EntryName(EntryKind.SERVER, NAME))
     (latest,) = (served.entry for served in entries if served.entry.is_latest)
     event = DocumentRedacted(
         document_hash=latest.document_hash, reason=REASON, redacted_by="ann@host"
