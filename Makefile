@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 WORKERS ?= auto
 
-.PHONY: run test test-all lint format bench clean help
+.PHONY: run test test-all lint format bench bench-pages bench-load clean help
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -29,8 +29,13 @@ format: $(VENV)/.dev  ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.dev  ## measure; gates nothing
+bench: bench-pages bench-load  ## measure; gates nothing
+
+bench-pages: $(VENV)/.dev  ## measure the parts, in process
 	$(BIN)/pytest tests/benchmarks --benchmark-only -p no:xdist -q
+
+bench-load: $(VENV)/.dev  ## measure servers under load (needs wrk), syncs, memory
+	$(BIN)/python -m tests.benchmarks.load
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -9,7 +9,7 @@ from application.change_details import ALL_CLASSES, Compared, ServerChange, deta
 from application.documents import Documents
 from application.past_walk import PastSources, merged_walk, recorded_sources, sort_key
 from application.projections import CATALOGS
-from application.projections.catalogs import all_of, is_size, key_prefix, parse_row_key
+from application.projections.catalogs import all_of, key_prefix, places_of
 from application.registries import Registries
 from application.registry_eras import Era, definition_at, read_eras
 from application.registry_version import ALWAYS
@@ -235,11 +235,9 @@ class ChangeFeed:
         while rows := await self._storage.row_changes(
             CATALOGS.view, after=place, upto=upto, limit=_ROWS
         ):
-            for position, row_key in rows:
-                if is_size(row_key):
-                    continue
+            for position, _, name in places_of(rows):
                 if position != told:
-                    yield position, parse_row_key(row_key)[1].entry_name
+                    yield position, name
                 told = position
             place = rows[-1]
 

@@ -14,7 +14,7 @@ from application.moments import Moment, resolve
 from application.past_walk import PastSources, recorded_sources
 from application.pins import named_moments
 from application.projections import CATALOGS, DEFINITIONS
-from application.projections.catalogs import is_size, parse_row_key
+from application.projections.catalogs import places_of
 from application.projector import Live, Projector
 from application.registry_index import RegistryIndex
 from application.registry_version import ALWAYS, find_registry
@@ -238,9 +238,8 @@ class Registries:
             )
         ):
             place = rows[-1]
-            parsed = (parse_row_key(row_key) for _, row_key in rows if not is_size(row_key))
             sources = kept.definition.sources
-            names.update(key.entry_name for source, key in parsed if source in sources)
+            names.update(name for _, source, name in places_of(rows) if source in sources)
         return names
 
 

@@ -9,7 +9,7 @@ from application.change_details import ALL_CLASSES, Compared, ServerChange, deta
 from application.documents import Documents
 from application.past_walk import PastSources, TwoSides, merged_walk, sort_key
 from application.projections import CATALOGS
-from application.projections.catalogs import parse_row_key
+from application.projections.catalogs import places_of
 from application.served import PastRegistry
 from application.view_rows import LAST_KEY
 from domain.change import ChangeClass
@@ -98,7 +98,7 @@ class RegistryDiff:
         while rows := await self._storage.row_changes(
             CATALOGS.view, after=place, upto=last, limit=_ROWS
         ):
-            touched.update(parse_row_key(row_key)[1].entry_name for _, row_key in rows)
+            touched.update(name for _, _, name in places_of(rows))
             place = rows[-1]
         for name in sorted(touched, key=sort_key):
             if after is None or sort_key(name) > sort_key(after):

@@ -1,103 +1,175 @@
-"""PLACEHOLDER by the lead until helper R lands."""
+"""What one registry serves, in memory, in the order of lists.
 
+Names lie on immutable shelves: an index with some names changed shares all other shelves.
+"""
+
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import reduce
+from itertools import islice
+from operator import xor
+
 import attrs
+
 from application.cursor import ListFilters
 from application.registry_version import ServerKey
+from application.search_marks import Probe, may_hold, probes
+from application.shelves import ServedName, ServedVersion, Shelf, changed_shelf, order, shelved
 from domain.identifiers import EntryKind, EntryName
-from domain.redaction import Redaction
 from domain.timestamps import to_micros
 
+__all__ = ["RegistryIndex", "ServedName", "ServedVersion", "build_index"]
 
-@attrs.frozen(kw_only=True)
-class ServedVersion:
-    name: str
-    version: str
-    document_hash: bytes
-    packed: bytes | Redaction
-    official: bytes
-    updated_us: int
-    published_us: int
-    is_latest: bool
-    is_deleted: bool
+_LATEST = "latest"
+_FAR = 64  # shelves that a walk may have to look into, at some 10 us each
 
 
 @attrs.frozen(kw_only=True)
-class ServedName:
-    name: EntryName
-    versions: tuple[ServedVersion, ...]
-    texts: tuple[str, ...]
-    changed_us: int
-    left_us: int
-    hidden: int
+class _Wanted:
+    """The filters of a list, made ready for a walk."""
+
+    needle: str
+    probes: Sequence[Probe]
+    since_us: int | None
+    version: str | None
+    shows_deleted: bool
+
+    def may_have(self, shelf: Shelf) -> bool:
+        if self.since_us is not None and shelf.updated_us <= self.since_us:
+            return False
+        return not self.probes or may_hold(shelf.mark, self.probes)
+
+    def passes(self, served: ServedVersion) -> bool:
+        if served.is_deleted and not self.shows_deleted:
+            return False
+        if self.since_us is not None and served.updated_us <= self.since_us:
+            return False
+        if self.version == _LATEST:
+            return served.is_latest
+        return not self.version or served.version == self.version
+
+    def hits(self, shelf: Shelf) -> Iterator[ServedVersion]:
+        """The versions of a shelf that pass."""
+        rows: Iterable[tuple[ServedVersion, str]] = (
+            zip(shelf.latest, shelf.latest_texts, strict=True)
+            if self.version == _LATEST
+            else shelf.versions()
+        )
+        needle, passes = self.needle, self.passes
+        for served, text in rows:
+            if needle in text and passes(served):
+                yield served
 
 
 @attrs.frozen
 class RegistryIndex:
-    names: Mapping[EntryName, ServedName]
+    """The shelves of a registry. `changed_us` and `left_us` are 0, and `hidden` too, for none."""
+
+    shelves: tuple[Shelf, ...]
+    firsts: tuple[tuple[str, str], ...] = attrs.field(init=False)
+    server_names: int = attrs.field(init=False)
+    server_versions: int = attrs.field(init=False)
+    changed_us: int = attrs.field(init=False)
+    left_us: int = attrs.field(init=False)
+    hidden: int = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        shelves = self.shelves
+        totals = {
+            "firsts": tuple([order(shelf.first) for shelf in shelves]),
+            "server_names": sum([shelf.server_names for shelf in shelves]),
+            "server_versions": sum([shelf.server_versions for shelf in shelves]),
+            "changed_us": max([shelf.changed_us for shelf in shelves], default=0),
+            "left_us": max([shelf.left_us for shelf in shelves], default=0),
+            "hidden": reduce(xor, [shelf.hidden for shelf in shelves], 0),
+        }
+        for member, total in totals.items():
+            object.__setattr__(self, member, total)
 
     def replaced(self, names: Mapping[EntryName, ServedName | None]) -> "RegistryIndex":
-        merged = {**self.names, **names}
-        kept = {n: s for n, s in merged.items() if s}
-        return RegistryIndex(dict(sorted(kept.items(), key=lambda i: (i[0].kind, i[0].name))))
+        """With names as they are now; None: nothing is known of the name any longer."""
+        if not self.shelves:
+            came = [served for served in names.values() if served]
+            return build_index(sorted(came, key=lambda served: order(served.name)))
+        changes: dict[int, list[ServedName | EntryName]] = {}
+        for name, served in names.items():
+            changes.setdefault(self._shelf_of(name), []).append(served or name)
+        shelves: list[Shelf] = []
+        done = 0
+        for at in sorted(changes):
+            shelves += self.shelves[done:at]
+            shelves += changed_shelf(self.shelves[at], changes[at])
+            done = at + 1
+        return RegistryIndex((*shelves, *self.shelves[done:]))
 
     def named(self, name: EntryName) -> ServedName | None:
-        return self.names.get(name)
+        """All of a name, if anything is known of it."""
+        if not self.shelves:
+            return None
+        names = self.shelves[self._shelf_of(name)].names
+        at = bisect_left(names, order(name), key=lambda served: order(served.name))
+        return names[at] if at < len(names) and names[at].name == name else None
 
     def walk(self, filters: ListFilters, after: ServerKey | None) -> Iterator[ServedVersion]:
-        needle = (filters.search or "").lower()
-        for name, served in self.names.items():
-            if name.kind is not EntryKind.SERVER:
+        """The servers beyond a key that the filters let pass, in the order of name and version."""
+        wanted = _wanted(filters)
+        start, end = self._servers(after[0] if after else "")
+        for shelf in islice(self.shelves, start, end):
+            if not wanted.may_have(shelf):
                 continue
-            for v, text in zip(served.versions, served.texts, strict=True):
-                if after is not None and (v.name, v.version) <= after:
-                    continue
-                if needle and needle not in text:
-                    continue
-                if v.is_deleted and not filters.shows_deleted:
-                    continue
-                if filters.updated_since and v.updated_us <= to_micros(filters.updated_since):
-                    continue
-                if filters.version == "latest":
-                    if v.is_latest:
-                        yield v
-                elif not filters.version or v.version == filters.version:
-                    yield v
+            for served in wanted.hits(shelf):
+                if after is None or (served.name, served.version) > after:
+                    after = None
+                    yield served
 
     def is_far(self, filters: ListFilters) -> bool:
-        return False
+        """Whether a walk may take above 1 ms to its first 100 hits or its end."""
+        is_dense = not filters.search and filters.version in (None, "", _LATEST)
+        if is_dense and not (filters.updated_since and filters.version):
+            return False
+        wanted = _wanted(filters)
+        start, end = self._servers("")
+        near = filter(wanted.may_have, islice(self.shelves, start, end))
+        return next(islice(near, _FAR, None), None) is not None
 
     def entries(self) -> Iterator[ServedVersion]:
-        for s in self.names.values():
-            yield from s.versions
+        """All versions of all kinds, in the order of kind, name and version."""
+        for shelf in self.shelves:
+            for served in shelf.names:
+                yield from served.versions
 
     def names_with(self, document_hashes: Collection[bytes]) -> Sequence[EntryName]:
-        w = set(document_hashes)
-        return [n for n, s in self.names.items() if any(v.document_hash in w for v in s.versions)]
+        """The names that have one of these documents, in order."""
+        wanted = frozenset(document_hashes)
+        return [
+            served.name
+            for shelf in self.shelves
+            for served in shelf.names
+            if any(version.document_hash in wanted for version in served.versions)
+        ]
 
-    @property
-    def server_names(self) -> int:
-        return sum(1 for n, s in self.names.items() if s.versions and n.kind is EntryKind.SERVER)
+    def _shelf_of(self, name: EntryName) -> int:
+        return max(bisect_right(self.firsts, order(name)) - 1, 0)
 
-    @property
-    def server_versions(self) -> int:
-        return sum(len(s.versions) for n, s in self.names.items() if n.kind is EntryKind.SERVER)
-
-    @property
-    def changed_us(self) -> int:
-        return max((s.changed_us for s in self.names.values()), default=0)
-
-    @property
-    def left_us(self) -> int:
-        return max((s.left_us for s in self.names.values()), default=0)
-
-    @property
-    def hidden(self) -> int:
-        h = 0
-        for s in self.names.values():
-            h ^= s.hidden
-        return h
+    def _servers(self, after: str) -> tuple[int, int]:
+        """Between which shelves the servers from a name on lie."""
+        lowest = bisect_left(self.firsts, (EntryKind.SERVER, ""))
+        start = bisect_right(self.firsts, (EntryKind.SERVER, after)) - 1
+        return max(start, lowest), bisect_left(self.firsts, (EntryKind.SERVER + "\0", ""))
 
 
 def build_index(names: Iterable[ServedName]) -> RegistryIndex:
-    return RegistryIndex({s.name: s for s in names})
+    """The index of names that come in the order of kind and name."""
+    return RegistryIndex(tuple(shelved(names)))
+
+
+def _wanted(filters: ListFilters) -> _Wanted:
+    needle = (filters.search or "").lower()
+    since = filters.updated_since
+    return _Wanted(
+        needle=needle,
+        probes=probes(needle),
+        since_us=to_micros(since) if since else None,
+        version=filters.version,
+        shows_deleted=filters.shows_deleted,
+    )

@@ -17,6 +17,7 @@ from domain.ports.storage import EventStorePort
 _log = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 1.0
+_PATIENCE_SECONDS = 10.0  # with the process that syncs, which has views to write first
 
 
 class Scheduler:
@@ -137,7 +138,9 @@ class Scheduler:
         while True:
             try:
                 await self._store.grown()
-                await self._projector.catch_up()
+                await self._projector.catch_up(
+                    0.0 if self._pace.duty.is_ours else _PATIENCE_SECONDS
+                )
                 told = ""
             except AnnalsError as error:
                 if str(error) != told:

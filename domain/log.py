@@ -4,11 +4,11 @@ import hashlib
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import attrs
 
-from domain import merkle
 from domain.errors import (
     CommitIdReusedError,
     CorruptLogError,
@@ -16,7 +16,7 @@ from domain.errors import (
     WrongExpectedVersionError,
 )
 from domain.identifiers import ORIGIN, CommitId, DocumentHash, Position, StreamName
-from domain.merkle import EMPTY_ROOT, Frontier, grow
+from domain.merkle import EMPTY_ROOT, Frontier, grow, leaf_hash
 from domain.timestamps import to_micros
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -44,9 +44,14 @@ class Exactly:
 ExpectedVersion: TypeAlias = NoStream | AnyVersion | Exactly
 
 
+@lru_cache(maxsize=256)  # the types of events are few, and each event has one
+def _is_plain(value: str) -> bool:
+    return _PLAIN.fullmatch(value) is not None
+
+
 def _plain(_: object, attribute: "attrs.Attribute[Any]", value: Any) -> None:
     """Leaves hold these texts as they are, so they must need no escape in JSON."""
-    if not _PLAIN.fullmatch(value):
+    if not _is_plain(value):
         raise ValueError(
             f"{attribute.name} {value!r}: expected 1 to 200 of A-Z a-z 0-9 . _ : -, "
             "with a letter or digit first"
@@ -245,7 +250,7 @@ def _stored_events(
         version = standing.streams.get(write.stream, StreamHead()).version
         for offset, event in enumerate(write.events, 1):
             position += 1
-            unhashed = StoredEvent(
+            yield StoredEvent(
                 position=position,
                 commit_id=new.commit_id,
                 recorded_at=recorded_at,
@@ -255,9 +260,20 @@ def _stored_events(
                 type=event.type,
                 schema_version=event.schema_version,
                 data=event.data,
-                leaf_hash=b"",
+                leaf_hash=leaf_hash(
+                    _leaf_data(
+                        new.commit_id,
+                        event.data,
+                        effective_at,
+                        position,
+                        recorded_at,
+                        event.schema_version,
+                        write.stream,
+                        version + offset,
+                        event.type,
+                    )
+                ),
             )
-            yield attrs.evolve(unhashed, leaf_hash=leaf_of(unhashed))
 
 
 def leaf_data(event: StoredEvent) -> bytes:
@@ -266,22 +282,46 @@ def leaf_data(event: StoredEvent) -> bytes:
     Times are microseconds since 1970. Of the payload only the SHA-256 is covered, so that a
     payload can be taken away and the proof stays.
     """
+    return _leaf_data(
+        event.commit_id,
+        event.data,
+        event.effective_at,
+        event.position,
+        event.recorded_at,
+        event.schema_version,
+        event.stream,
+        event.stream_version,
+        event.type,
+    )
+
+
+def _leaf_data(
+    commit_id: CommitId,
+    data: bytes,
+    effective_at: datetime,
+    position: Position,
+    recorded_at: datetime,
+    schema_version: int,
+    stream: StreamName,
+    stream_version: int,
+    type_name: str,
+) -> bytes:
     return (
-        f'{{"commit_id":"{event.commit_id}"'
-        f',"data_sha256":"{hashlib.sha256(event.data).hexdigest()}"'
-        f',"effective_at_us":{to_micros(event.effective_at)}'
-        f',"position":{event.position}'
-        f',"recorded_at_us":{to_micros(event.recorded_at)}'
-        f',"schema_version":{event.schema_version}'
-        f',"stream":"{event.stream}"'
-        f',"stream_version":{event.stream_version}'
-        f',"type":"{event.type}"}}'
+        f'{{"commit_id":"{commit_id}"'
+        f',"data_sha256":"{hashlib.sha256(data).hexdigest()}"'
+        f',"effective_at_us":{to_micros(effective_at)}'
+        f',"position":{position}'
+        f',"recorded_at_us":{to_micros(recorded_at)}'
+        f',"schema_version":{schema_version}'
+        f',"stream":"{stream}"'
+        f',"stream_version":{stream_version}'
+        f',"type":"{type_name}"}}'
     ).encode()
 
 
 def leaf_of(event: StoredEvent) -> bytes:
     """The Merkle leaf of an event (RFC 6962, section 2.1)."""
-    return merkle.leaf_hash(leaf_data(event))
+    return leaf_hash(leaf_data(event))
 
 
 def category_of(stream: StreamName) -> str:

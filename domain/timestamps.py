@@ -12,12 +12,13 @@ _RFC_3339 = re.compile(
 )
 
 
+@lru_cache(maxsize=256)  # events come by the commit, and all of a commit have one time
 def to_micros(instant: datetime) -> int:
     """Whole microseconds since 1970-01-01T00:00:00Z."""
     return (instant - _EPOCH) // _MICROSECOND
 
 
-@lru_cache(maxsize=256)  # events come by the commit, and all of a commit have one time
+@lru_cache(maxsize=256)
 def from_micros(micros: int) -> datetime:
     """The inverse of `to_micros`."""
     return _EPOCH + timedelta(microseconds=micros)
@@ -26,7 +27,7 @@ def from_micros(micros: int) -> datetime:
 @lru_cache(maxsize=4096)  # a page tells three times of each entry, and most are of few commits
 def to_rfc_3339(instant: datetime) -> str:
     """The one text form used in events and answers: UTC, a `Z`, no empty fraction."""
-    text = instant.astimezone(UTC).isoformat()
+    text = (instant if instant.tzinfo is UTC else instant.astimezone(UTC)).isoformat()
     return text[: -len("+00:00")] + "Z"
 
 

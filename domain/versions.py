@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 
 from domain.entry import Status
@@ -20,6 +21,7 @@ Precedence = tuple[_Identifier, _Identifier, _Identifier, bool, tuple[_Identifie
 """Compares as semantic versions do: numbers, release above pre-release, its identifiers."""
 
 
+@lru_cache(maxsize=4096)  # servers share the versions that they have, and keep those they had
 def precedence(version: str) -> Precedence | None:
     """The precedence of a semantic version, None for any other.
 

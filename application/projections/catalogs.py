@@ -229,6 +229,16 @@ def _instant(micros: int | None) -> datetime | None:
     return from_micros(micros) if micros is not None else None
 
 
+def places_of(
+    changes: Iterable[tuple[Position, str]],
+) -> Iterator[tuple[Position, SourceName, EntryName]]:
+    """Where names changed, of all places where rows did."""
+    for position, row_key in changes:
+        if not is_size(row_key):
+            source, key = parse_row_key(row_key)
+            yield position, source, key.entry_name
+
+
 def size_key(source: SourceName) -> str:
     """The key of the row that holds the size of a source: before those of all versions."""
     return _SEPARATOR + source

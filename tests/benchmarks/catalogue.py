@@ -27,8 +27,8 @@ WORDS = (
     "wallet warehouse weather webhook widget workflow workspace"
 ).split()
 NON_ASCII_WORDS = (
-    "données größe übersetzung façade niño señal søk žurnál čas łódź 日本語 検索 数据库 服务器 データ "
-    "поиск данные αναζήτηση مستند 검색"
+    "données größe übersetzung façade niño señal søk žurnál čas łódź 日本語 検索 数据库 服务器 "
+    "データ поиск данные αναζήτηση مستند 검색"
 ).split()
 _VERBS = ("create", "delete", "get", "list", "search", "update")
 _OWNERS = ("io.github", "com.example", "dev.tools", "ai.agents", "org.open")

@@ -94,10 +94,11 @@ def served(storage: SqliteStorage, projector: Projector) -> ASGIApp:
         """What no page asks for."""
 
     unasked: Any = nothing
+    documents = Documents(storage)
     return create_app(
         Services(
-            registries=Registries(projector, storage, SystemClock()),
-            documents=Documents(storage),
+            registries=Registries(projector, storage, documents, SystemClock()),
+            documents=documents,
             transparency=unasked,
             to_toolhive=from_server_json,
             deployed=NoCluster(),

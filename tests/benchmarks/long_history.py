@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import click
+
 from adapters.storage.sqlite import SqliteStorage
 from adapters.storage.sqlite_database import SCHEMA
 from application.event_log import CONFIG_STREAM, EventLog, Write, catalog_stream, sync_stream
@@ -77,7 +79,7 @@ async def _write(path: Path) -> None:
             await log.append(commit_id, _writes(number, events))
             if number % 500 == 0:
                 end = await log.end()
-                print(f"{end:,} events written in {time.monotonic() - begun:.0f} s", file=sys.stderr)
+                click.echo(f"{end:,} events after {time.monotonic() - begun:.0f} s", err=True)
     finally:
         await storage.close()
 
@@ -114,4 +116,4 @@ def _writes(number: int, events: Sequence[CatalogEvent]) -> Sequence[Write]:
 
 
 if __name__ == "__main__":
-    print(long_history(Path(sys.argv[1]) if sys.argv[1:] else bench_dir()))
+    click.echo(long_history(Path(sys.argv[1]) if sys.argv[1:] else bench_dir()))

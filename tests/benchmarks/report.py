@@ -74,8 +74,6 @@ def table(rows: Sequence[Row]) -> str:
 
 def write_json(rows: Sequence[Row], file: Path) -> None:
     """The same, with everything that was measured."""
-    told = [
-        {**attrs.asdict(row), "median": row.median, "reached": row.reached} for row in rows
-    ]
+    told = [{**attrs.asdict(row), "median": row.median, "reached": row.reached} for row in rows]
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

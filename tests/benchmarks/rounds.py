@@ -2,10 +2,10 @@
 
 import random
 import statistics
-import sys
 from collections.abc import Sequence
 
 import attrs
+import click
 
 from tests.benchmarks.report import Row
 from tests.benchmarks.wrk import Load
@@ -40,7 +40,7 @@ def measure(targets: Sequence[Target], rounds: int) -> Sequence[Row]:
     chance = random.Random()
     measured = [_Measured() for _ in targets]
     for number in range(rounds):
-        print(f"round {number + 1} of {rounds}", file=sys.stderr, flush=True)
+        click.echo(f"round {number + 1} of {rounds}", err=True)
         for place in chance.sample(range(len(targets)), len(targets)):
             if not measured[place].problem:
                 _measure(targets[place], measured[place], chance)

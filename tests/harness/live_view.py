@@ -1,6 +1,7 @@
 """The live registries, entry by entry, as the views have them."""
 
 from collections.abc import Iterable
+from contextlib import aclosing
 
 from application.projections import CATALOGS
 from application.projections.catalogs import (
@@ -12,7 +13,9 @@ from application.projections.catalogs import (
 )
 from application.projector import Projector
 from application.registry_version import RegistryVersion, find_registry, registry_version
+from application.served import PastRegistry
 from application.source_catalog import size_of
+from domain.composition import RegistryEntry
 from domain.ports.storage import StoragePort
 
 
@@ -38,3 +41,9 @@ async def live_version(
     catalogs = await stored_catalogs(storage)
     definition = find_registry(live.definitions, name)
     return registry_version(definition, catalogs, live.changed_position)
+
+
+async def all_entries(registry: PastRegistry) -> list[RegistryEntry]:
+    """Everything in a registry of the past, in the order of keys."""
+    async with aclosing(registry.sources.walk()) as names:
+        return [served async for _, entries in names for served in entries]

@@ -8,12 +8,12 @@ from typing import Any
 
 import attrs
 import httpx
-from adapters.sources.parsing import Parser
 
 from adapters.kubernetes.deployed import NoCluster
 from adapters.signing.ed25519 import Ed25519Signer, verify
 from adapters.sources.formats import DetectedFormat
 from adapters.sources.formats.toolhive_conversion import from_server_json
+from adapters.sources.parsing import Parser
 from adapters.status.memory import MemoryStatus
 from adapters.storage.memory import MemoryStorage
 from application.change_feed import ChangeFeed

@@ -6,9 +6,9 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
 
 import attrs
-from adapters.sources.parsing import Parser
 
 from adapters.sources.formats import DetectedFormat
+from adapters.sources.parsing import Parser
 from adapters.status.memory import MemoryStatus
 from adapters.storage.memory import MemoryStorage
 from application.configuration import apply_configuration

@@ -32,6 +32,7 @@ from domain.ports.storage import StoragePort
 from tests.harness.checkers import check_followable
 from tests.harness.clock import START, SteppingClock
 from tests.harness.feed_reader import Key, Reader
+from tests.harness.live_view import all_entries, stored_catalogs
 from tests.harness.new_commits import collect
 from tests.harness.sync_world import (
     HeldSource,
@@ -95,7 +96,7 @@ class World:
             await self._sync()
 
     async def redact(self) -> None:
-        catalogs = self.world.projector.live.catalogs.values()
+        catalogs = (await stored_catalogs(self.world.storage)).values()
         hashes = sorted({each.document_hash for one in catalogs for each in one.entries()})
         if hashes:
             event = DocumentRedacted(
@@ -152,7 +153,7 @@ class World:
 
     async def entries(self, registry: str, asked: Asked = NOW) -> dict[Key, bytes]:
         """Everything in a registry as its lists have it, deleted versions too."""
-        served = (await (await self.world.registries.asked(registry, asked)).whole()).entries
+        served = await all_entries(await self.world.registries.past(registry, asked))
         bodies = await self.documents.bodies_or_redactions(served)
         return {
             each.entry.key.sort_key: server_response(each, body)
@@ -339,7 +340,7 @@ def compared(change: ServerChange) -> Compared:
 async def naive_diff(old: PastRegistry, new: PastRegistry) -> list[Compared]:
     """Both registries whole, side by side."""
     before, after = [
-        {each.entry.key: each for each in (await registry.whole()).entries}
+        {each.entry.key: each for each in await all_entries(registry)}
         for registry in (old, new)
     ]
     found: dict[EntryName, Any] = {}

@@ -379,7 +379,7 @@ class RegistryMachine(RuleBasedStateMachine):
         check_ordered(commits, events)
         check_gapless(commits, events)
         check_durable(self.acknowledged, commits)
-        check_catalogs(self.world.projector.live.catalogs, events)
+        check_catalogs(await stored_catalogs(storage), events)
         answers = {name: await self.world.answer(name) for name in self.model.sources}
         for name, answer in answers.items():
             assert json.loads(answer)["servers"] == self.model.serve(name)

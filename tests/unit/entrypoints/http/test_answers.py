@@ -1,5 +1,7 @@
 """Headers of answers, and asking again for what is known."""
 
+from collections.abc import Sequence
+
 import attrs
 import pytest
 
@@ -8,6 +10,7 @@ from application.documents import Documents
 from application.event_log import EventLog
 from application.projector import Projector
 from application.registries import Registries
+from domain.errors import CorruptLogError
 from entrypoints.http.kept_answers import KeptAnswers
 from tests.harness.clock import SteppingClock
 from tests.harness.registry_world import (
@@ -105,11 +108,18 @@ async def test_errors_are_found_before_what_is_known(world: RegistryWorld):
     assert (missing.status_code, refused.status_code) == (404, 422)
 
 
+class Unreadable(MemoryStorage):
+    """A storage that has no document any longer."""
+
+    def unpack(self, packed: Sequence[bytes]) -> Sequence[bytes]:
+        raise CorruptLogError("gone")
+
+
 async def test_a_page_that_is_known_is_not_rendered(world: RegistryWorld):
     """Where no document can be read a page is an error, and a 304 still is none."""
     known = {"If-None-Match": await tag(world)}
     without_documents = attrs.evolve(
-        world.services, documents=Documents(MemoryStorage(SteppingClock())), kept=KeptAnswers()
+        world.services, documents=Documents(Unreadable(SteppingClock())), kept=KeptAnswers()
     )
     async with client_of(without_documents) as client:
         for path in PATHS[:5]:
@@ -152,7 +162,7 @@ async def test_all_processes_over_one_log_give_the_same_tag(world: RegistryWorld
     """A client may ask another replica, or the same one after a restart."""
     projector = Projector(world.storage, EventLog(world.storage))
     await projector.load()
-    registries = Registries(projector, world.storage, SteppingClock())
+    registries = Registries(projector, world.storage, world.documents, SteppingClock())
     replica = attrs.evolve(world.services, registries=registries)
 
     async with client_of(replica) as client:

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -166,7 +166,7 @@ class FailingStore:
     def __init__(self, error: Exception) -> None:
         self.error = error
 
-    async def documents(self, _hashes: object) -> Mapping[str, bytes]:
+    def unpack(self, _packed: object) -> Sequence[bytes]:
         raise self.error
 
 

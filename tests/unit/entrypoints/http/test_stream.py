@@ -297,7 +297,11 @@ async def test_the_stream_of_a_server_of_the_past(world: RegistryWorld):
     await world.sync("main", [server("io.example/b")])
     frozen = Asked(at=AtPosition(end))
     past = Registries(
-        world.projector, world.storage, SteppingClock(START + timedelta(days=1)), frozen
+        world.projector,
+        world.storage,
+        world.documents,
+        SteppingClock(START + timedelta(days=1)),
+        frozen,
     )
     services = attrs.evolve(
         world.services,

@@ -1,0 +1,113 @@
+"""What a long history costs: starting, verifying, replaying, asking, and memory."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tests.benchmarks import paths
+from tests.benchmarks.http_targets import position, searches
+from tests.benchmarks.long_history import VERSIONS
+from tests.benchmarks.memory import footprint
+from tests.benchmarks.programs import Program, serving, started, until, variables
+from tests.benchmarks.report import Row
+
+_TIMES = 3
+_MOST_MIB = 256
+_NEVER_ASKED = 200
+_WARM_UP = 300
+_PATIENCE_SECONDS = 300
+_MIB = 1024
+
+
+def resident(history: Path) -> Iterator[Row]:
+    """The memory of a server that has been started and asked for all kinds of pages."""
+    with serving(history) as program:
+        for asked in _of_all_kinds(position(program)):
+            for path in asked:
+                program.get(path)
+        size = footprint(program.process.pid)
+    note = f"{size.proportional:.0f} MiB by its share, {size.private:.0f} MiB private"
+    yield Row(
+        part="memory",
+        what=f"resident memory, {VERSIONS:,} versions",
+        unit="MiB",
+        at_most=_MOST_MIB,
+        measured=[size.resident],
+        note=note,
+    )
+
+
+def _of_all_kinds(end: int) -> Iterator[Sequence[str]]:
+    yield paths.pages(VERSIONS)[:_WARM_UP]
+    yield paths.pages(VERSIONS, paths.LATEST)[:_WARM_UP]
+    yield paths.as_of(end // 2, VERSIONS)[:_WARM_UP]
+    for asked in searches().values():
+        yield asked[:_WARM_UP]
+
+
+def never_asked(program: Program) -> Iterator[Row]:
+    """Pages of moments that nobody asked for, one after the other."""
+    took = []
+    for path in paths.never_asked(VERSIONS // 2, position(program), VERSIONS, _NEVER_ASKED):
+        begun = time.perf_counter()
+        status, _, _ = program.get(path)
+        took.append((time.perf_counter() - begun) * 1000)
+        if status != 200:
+            raise RuntimeError(f"{path}: expected 200, got {status}")
+    yield Row(
+        part="past",
+        what="page of a past moment, never asked before",
+        unit="ms",
+        at_most=20,
+        measured=took,
+    )
+
+
+def long_log(history: Path) -> Iterator[Row]:
+    """What is done with a whole log."""
+    yield _starts(history)
+    with serving(history) as program:
+        middle = position(program) // 2
+    out = str(history / "replayed.json")
+    yield _command("registry verify", 8, history, "verify")
+    yield _command("registry replay", 5, history, "replay", "--at", f"@{middle}", "--output", out)
+    Path(out).unlink(missing_ok=True)
+
+
+def _starts(history: Path) -> Row:
+    """From the start of the process to the first page."""
+    took = []
+    for _ in range(_TIMES):
+        begun = time.monotonic()
+        with started(history) as program:
+            until(lambda: program.answers(paths.LIST))  # it is asked right here
+            took.append(time.monotonic() - begun)
+    return Row(part="log", what="start, 1,000,000 events", unit="s", at_most=3, measured=took)
+
+
+def _command(what: str, at_most: float, history: Path, *arguments: str) -> Row:
+    """One run of a command: seconds, and the most memory that it took."""
+    program = Path(sys.executable).with_name("registry")
+    begun = time.monotonic()
+    process = subprocess.Popen(
+        [program, *arguments],
+        cwd=history,
+        env=variables(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    _, complaint = process.communicate(timeout=_PATIENCE_SECONDS)
+    _, status, usage = os.wait4(process.pid, 0)
+    took = time.monotonic() - begun
+    problem = complaint.decode()[-300:] if status else ""
+    return Row(
+        part="log",
+        what=f"{what}, 1,000,000 events",
+        unit="s",
+        at_most=at_most,
+        measured=() if status else [took],
+        note=problem or f"{usage.ru_maxrss / _MIB:.0f} MiB at most",
+    )
