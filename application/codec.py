@@ -79,12 +79,14 @@ _CLASSES = {change_class.value: change_class for change_class in ChangeClass}
 
 
 def _key(payload: dict[str, Any], _: object) -> EntryKey:
-    _refuse_others(payload, 3)
+    if len(payload) != 3:
+        raise _others(payload)
     return EntryKey(_KINDS[payload["kind"]], payload["name"], payload["version"])
 
 
 def _lifecycle(payload: dict[str, Any], _: object) -> Lifecycle:
-    _refuse_others(payload, 4)
+    if len(payload) != 4:
+        raise _others(payload)
     return Lifecycle(
         status=_STATUSES[payload["status"]],
         status_message=payload["status_message"],
@@ -94,7 +96,8 @@ def _lifecycle(payload: dict[str, Any], _: object) -> Lifecycle:
 
 
 def _change(payload: dict[str, Any], _: object) -> Change:
-    _refuse_others(payload, 3)
+    if len(payload) != 3:
+        raise _others(payload)
     return Change(
         paths=tuple(payload["paths"]),
         classes=tuple([_CLASSES[name] for name in payload["classes"]]),
@@ -106,9 +109,8 @@ def _instant(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
 
 
-def _refuse_others(payload: Mapping[str, Any], known: int) -> None:
-    if len(payload) != known:
-        raise ValueError(f"expected {known} members, found {', '.join(payload)}")
+def _others(payload: Mapping[str, Any]) -> ValueError:
+    return ValueError(f"expected other members, found {', '.join(payload)}")
 
 
 def _make_converter() -> cattrs.Converter:
@@ -197,7 +199,7 @@ def decode(stored: StoredEvent) -> Event:
 
 
 def _read_json(text: str) -> Any:
-    """As `json.loads`, without looking for white space, which canonical form has none of."""
+    """As `json.loads`, but that canonical form has no white space to look for."""
     value, end = _decoder.raw_decode(text)
     if end != len(text):
         raise ValueError(f"expected the end at character {end}")

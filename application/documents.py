@@ -17,6 +17,9 @@ Packed: TypeAlias = bytes | Redaction
 """A document as the storage packs it, or why there is none any longer."""
 
 
+_FEW = 1000  # who asks for more asks once
+
+
 class Holding(Protocol):
     """What has a packed document."""
 
@@ -82,7 +85,8 @@ class Documents:
         if missing:
             loaded = await self._load(missing)
             found.update(loaded)
-            self._keep(loaded)
+            if len(loaded) <= _FEW:
+                self._keep(loaded)
         for known in found.keys() & self._kept.keys():
             self._kept.move_to_end(known)
         return {wanted: self._redactions.get(wanted) or found[wanted] for wanted in hashes}

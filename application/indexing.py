@@ -1,13 +1,15 @@
 """From the views to the index that a registry is served from."""
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import aclosing
 
 import anyio.to_thread
+import attrs
 
 from application.documents import Documents, Packed
 from application.past_walk import PastSources
+from application.past_whole import portions
 from application.registry_index import RegistryIndex, ServedName, ServedVersion, build_index
 from application.rendering import official_meta, search_text
 from domain.composition import NamedComposition, RegistryEntry, hidden_digest
@@ -16,39 +18,46 @@ from domain.identifiers import DocumentHash, EntryName
 from domain.redaction import Redaction
 from domain.timestamps import to_micros
 
-_NAMES = 500  # that are read between two turns of the event loop
 EMPTY = build_index(())
 
 
 async def index_of(
     sources: PastSources, documents: Documents, near: RegistryIndex = EMPTY
 ) -> RegistryIndex:
-    """All that a registry serves. Documents that the index *near* it has are taken from there."""
-    index = EMPTY
-    batch: dict[EntryName, NamedComposition] = {}
-    async with aclosing(sources.compositions()) as compositions:
-        async for name, composition in compositions:
-            batch[name] = composition
-            if len(batch) == _NAMES:
-                index = await with_changes(index, batch, documents, near)
-                batch = {}
-    return await with_changes(index, batch, documents, near)
+    """All that a registry serves, not to be searched yet.
+
+    Documents that the index *near* it has are taken from there.
+    """
+    names: list[ServedName] = []
+    async with aclosing(portions(sources)) as read:
+        async for portion in read:
+            names += await _served_names(dict(portion), documents, near)
+    return await anyio.to_thread.run_sync(build_index, names)
 
 
 async def with_changes(
-    index: RegistryIndex,
-    changed: Mapping[EntryName, NamedComposition],
-    documents: Documents,
-    near: RegistryIndex,
+    index: RegistryIndex, changed: Mapping[EntryName, NamedComposition], documents: Documents
 ) -> RegistryIndex:
-    """The same registry with some names as they are by now."""
+    """The same registry with some names as they are by now, to be searched."""
+    names = await _served_names(changed, documents, index)
+    return await anyio.to_thread.run_sync(_replaced, index, names, documents)
+
+
+async def searchable(index: RegistryIndex, documents: Documents) -> RegistryIndex:
+    """The same with what searches look into."""
+    return await anyio.to_thread.run_sync(_with_texts, index, documents)
+
+
+async def _served_names(
+    changed: Mapping[EntryName, NamedComposition], documents: Documents, near: RegistryIndex
+) -> Sequence[ServedName]:
     entries = [entry for composition in changed.values() for entry in composition.entries]
     packed = _known(changed, near)
     missing = {served.entry.document_hash for served in entries} - packed.keys()
     packed.update(await documents.packed(missing))
     redactions = documents.redactions
     packed.update((known, redactions[known]) for known in packed.keys() & redactions.keys())
-    return await anyio.to_thread.run_sync(_replaced, index, changed, packed, documents)
+    return await anyio.to_thread.run_sync(_made, changed, packed)
 
 
 def _known(names: Iterable[EntryName], near: RegistryIndex) -> dict[DocumentHash, Packed]:
@@ -62,25 +71,14 @@ def _known(names: Iterable[EntryName], near: RegistryIndex) -> dict[DocumentHash
     }
 
 
-def _replaced(
-    index: RegistryIndex,
-    changed: Mapping[EntryName, NamedComposition],
-    packed: Mapping[DocumentHash, Packed],
-    documents: Documents,
-) -> RegistryIndex:
-    return index.replaced(
-        {
-            name: _served_name(name, composition, packed, documents)
-            for name, composition in changed.items()
-        }
-    )
+def _made(
+    changed: Mapping[EntryName, NamedComposition], packed: Mapping[DocumentHash, Packed]
+) -> Sequence[ServedName]:
+    return [_served_name(name, composition, packed) for name, composition in changed.items()]
 
 
 def _served_name(
-    name: EntryName,
-    composition: NamedComposition,
-    packed: Mapping[DocumentHash, Packed],
-    documents: Documents,
+    name: EntryName, composition: NamedComposition, packed: Mapping[DocumentHash, Packed]
 ) -> ServedName:
     versions = tuple(
         served_version(served, packed[served.entry.document_hash]) for served in composition.entries
@@ -88,11 +86,31 @@ def _served_name(
     return ServedName(
         name=name,
         versions=versions,
-        texts=_texts(name.name, documents.unpacked(versions)),
+        texts=("",) * len(versions),
         changed_us=to_micros(composition.changed_at),
         left_us=to_micros(composition.left_at) if composition.left_at else 0,
         hidden=hidden_digest(composition.hidden),
     )
+
+
+def _replaced(
+    index: RegistryIndex, names: Iterable[ServedName], documents: Documents
+) -> RegistryIndex:
+    return index.replaced({served.name: _told(served, documents) for served in names})
+
+
+def _with_texts(index: RegistryIndex, documents: Documents) -> RegistryIndex:
+    return build_index(_told(served, documents) for served in index.names())
+
+
+def _told(served: ServedName, documents: Documents) -> ServedName:
+    """With the text of each version. Of what was redacted only the name is left."""
+    name = served.name.name
+    texts = tuple(
+        search_text(name, () if isinstance(document, Redaction) else _members(document))
+        for document in documents.unpacked(served.versions)
+    )
+    return attrs.evolve(served, texts=texts)
 
 
 def served_version(served: RegistryEntry, packed: Packed) -> ServedVersion:
@@ -111,14 +129,6 @@ def served_version(served: RegistryEntry, packed: Packed) -> ServedVersion:
     )
 
 
-def _texts(name: str, documents: Collection[bytes | Redaction]) -> tuple[str, ...]:
-    """What searches look into. Of what was redacted only the name is left."""
-    return tuple(
-        search_text(name, () if isinstance(document, Redaction) else _told(document))
-        for document in documents
-    )
-
-
-def _told(document: bytes) -> tuple[object, object]:
+def _members(document: bytes) -> tuple[object, object]:
     members = json.loads(document)
     return members.get("title"), members.get("description")

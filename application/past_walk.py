@@ -10,6 +10,7 @@ from collections.abc import (
 )
 from contextlib import aclosing
 
+import anyio.to_thread
 import attrs
 
 from application.projections import CATALOGS
@@ -18,6 +19,7 @@ from application.projections.catalogs import (
     key_prefix,
     parse_row_key,
     restore_state,
+    restore_states,
     source_prefix,
 )
 from domain.catalog import CatalogEntry, Departed, Versions
@@ -54,7 +56,7 @@ class PastSources:
     async def named(self, name: EntryName) -> Sequence[RegistryEntry]:
         """What the registry offered under a name."""
         found = {source: await self._states(source, name) for source in self.definition.sources}
-        return _composed(self.definition, found).entries
+        return composed(self.definition, found).entries
 
     async def walk(
         self, start: EntryName | None = None, rows: int = _FIRST
@@ -80,7 +82,7 @@ class PastSources:
                 if (head := heads[source]) and head[0] == name:
                     found[source] = head[1]
                     heads[source] = await anext(names, None)
-            yield name, _composed(self.definition, found)
+            yield name, composed(self.definition, found)
 
     async def of(self, names: Collection[EntryName]) -> Mapping[EntryName, NamedComposition]:
         """All that is known of some names."""
@@ -89,7 +91,7 @@ class PastSources:
             for row in await self._rows_of(source, names):
                 state = _state(*row)
                 found[state[0].entry_name].setdefault(source, []).append(state)
-        return {name: _composed(self.definition, found[name]) for name in names}
+        return {name: composed(self.definition, found[name]) for name in names}
 
     async def _rows_of(
         self, source: SourceName, names: Collection[EntryName]
@@ -130,8 +132,20 @@ class PastSources:
         async for rows in self._row_pages(source, start, stop, limit):
             yield await self._timed(_state(*row) for row in rows)
 
+    async def state_pages(self, source: SourceName, rows: int) -> AsyncIterator[Sequence[State]]:
+        """Every state of a source, so many at a time, restored beside the event loop."""
+        start, stop = all_of(source_prefix(source))
+        async for page in self._row_pages(source, start, stop, rows, rows):
+            states = await anyio.to_thread.run_sync(restore_states, page)
+            yield list(await self._timed(states))
+
     async def _row_pages(
-        self, source: SourceName, start: str, stop: str, limit: int = _FIRST
+        self,
+        source: SourceName,
+        start: str,
+        stop: str,
+        limit: int = _FIRST,
+        most: int = _MOST,
     ) -> AsyncIterator[Sequence[tuple[str, bytes]]]:
         read = 0
         while True:
@@ -142,7 +156,7 @@ class PastSources:
             if len(rows) < limit:
                 return
             read += limit
-            start, limit = rows[-1][0] + "\0", min(read, _MOST)
+            start, limit = rows[-1][0] + "\0", min(read, most)
 
     async def _timed(self, states: Iterable[State]) -> Iterable[State]:
         if not self.effective:
@@ -197,9 +211,10 @@ def _versions(states: Iterable[State]) -> Versions:
     return Versions(listed, departed)
 
 
-def _composed(
+def composed(
     definition: RegistryDefinition, found: Mapping[SourceName, Sequence[State]]
 ) -> NamedComposition:
+    """What a registry makes of a name, of which these are the states in its sources."""
     offers = {source: _versions(states) for source, states in found.items() if states}
     return compose_name(definition, offers)
 

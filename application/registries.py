@@ -1,15 +1,17 @@
 """The registries, as they are now and as they were."""
 
-from collections.abc import Collection, Sequence
+import logging
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import datetime
 
 import anyio
+import anyio.to_thread
 import attrs
 
 from application.documents import Documents
 from application.event_log import EventLog, catalog_stream
-from application.indexing import EMPTY, index_of, with_changes
+from application.indexing import EMPTY, index_of, searchable, with_changes
 from application.moments import Moment, resolve
 from application.past_walk import PastSources, recorded_sources
 from application.pins import named_moments
@@ -24,10 +26,12 @@ from application.wholes import Wholes
 from domain.asof import NOW, Asked
 from domain.composition import RegistryDefinition
 from domain.definitions import Definitions
-from domain.errors import NothingInEffectError, RegistryNotFoundError
+from domain.errors import AnnalsError, NothingInEffectError, RegistryNotFoundError
 from domain.identifiers import EntryName, PinName, Position, RegistryName
 from domain.ports.clock import ClockPort
 from domain.ports.storage import StoragePort
+
+_log = logging.getLogger(__name__)
 
 _MOST_FIXED = 256
 _MOST_CHANGED = 5000  # names: beyond that a registry is indexed anew
@@ -181,12 +185,27 @@ class Registries:
                 found.append(await self.asked(definition.name))
         return found
 
-    async def keep_up(self) -> None:
-        """Have every registry at hand as soon as it has changed, until cancelled."""
+    async def keep_up(self, settle: Callable[[], None]) -> None:
+        """Have every registry at hand, also for searches, as soon as it has changed.
+
+        *settle* is called, beside the event loop, when all of a registry was read.
+        """
         while True:
             position = self._projector.live.position
-            await self.every()
+            try:
+                if await self._made_searchable():
+                    await anyio.to_thread.run_sync(settle)
+            except AnnalsError as error:
+                _log.error("a registry cannot be served as it is by now: %s", error)
             await self._projector.beyond(position)
+
+    async def _made_searchable(self) -> bool:
+        """Returns whether there was one that could not be searched."""
+        registries = [one for one in await self.every() if isinstance(one, LiveRegistry)]
+        unread = [registry for registry in registries if not registry.is_searchable]
+        for registry in unread:
+            await registry.searchable()
+        return bool(unread)
 
     async def _current(self, name: str | None) -> LiveRegistry:
         live = self._projector.live
@@ -205,27 +224,45 @@ class Registries:
         if kept and _is_of(kept, live):
             return kept
         sources = recorded_sources(self._storage, definition, live.catalogs_position)
-        made = LiveRegistry(
-            index=await self._index(kept, sources, live),
-            sources=sources,
-            position=live.changed_position,
-            catalogs_position=live.catalogs_position,
-            redactions=len(live.redactions),
-        )
+        made = await self._made(kept, sources, live)
         configured = live.definitions.registries
         others = {name: old for name, old in self._kept.items() if name in configured}
         self._kept = {**others, name: made}
         return made
 
-    async def _index(
+    async def _made(
         self, kept: LiveRegistry | None, sources: PastSources, live: Live
-    ) -> RegistryIndex:
+    ) -> LiveRegistry:
+        index, is_searchable = None, False
         if kept and kept.definition == sources.definition:
             names = await self._changed(kept, live)
             if len(names) < _MOST_CHANGED:
                 changed = await sources.of(names)
-                return await with_changes(kept.index, changed, self._documents, kept.index)
-        return await index_of(sources, self._documents, kept.index if kept else EMPTY)
+                index = await with_changes(kept.index, changed, self._documents)
+                is_searchable = kept.is_searchable
+        if index is None:
+            index = await index_of(sources, self._documents, kept.index if kept else EMPTY)
+        return LiveRegistry(
+            index=index,
+            is_searchable=is_searchable,
+            make_searchable=self._searchable,
+            sources=sources,
+            position=live.changed_position,
+            catalogs_position=live.catalogs_position,
+            redactions=len(live.redactions),
+        )
+
+    async def _searchable(self, registry: LiveRegistry) -> RegistryIndex:
+        """What is made for one request serves all others."""
+        async with self._renewing:
+            name = registry.definition.name
+            kept = self._kept.get(name)
+            if kept and kept.is_searchable and kept.position == registry.position:
+                return kept.index
+            index = await searchable(registry.index, self._documents)
+            if kept is registry:
+                self._kept[name] = attrs.evolve(registry, index=index, is_searchable=True)
+            return index
 
     async def _changed(self, kept: LiveRegistry, live: Live) -> Collection[EntryName]:
         """Names that are not as they were, or _MOST_CHANGED of them."""

@@ -6,7 +6,7 @@ Names lie on immutable shelves: an index with some names changed shares all othe
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import reduce
-from itertools import islice
+from itertools import chain, islice
 from operator import xor
 
 import attrs
@@ -39,25 +39,17 @@ class _Wanted:
             return False
         return not self.probes or may_hold(shelf.mark, self.probes)
 
-    def passes(self, served: ServedVersion) -> bool:
-        if served.is_deleted and not self.shows_deleted:
-            return False
-        if self.since_us is not None and served.updated_us <= self.since_us:
-            return False
-        if self.version == _LATEST:
-            return served.is_latest
-        return not self.version or served.version == self.version
-
-    def hits(self, shelf: Shelf) -> Iterator[ServedVersion]:
-        """The versions of a shelf that pass."""
-        rows: Iterable[tuple[ServedVersion, str]] = (
-            zip(shelf.latest, shelf.latest_texts, strict=True)
-            if self.version == _LATEST
-            else shelf.versions()
-        )
-        needle, passes = self.needle, self.passes
-        for served, text in rows:
-            if needle in text and passes(served):
+    def hits(self, shelf: Shelf, start: str) -> Iterator[ServedVersion]:
+        """The versions on a shelf that pass, from a name on."""
+        is_latest = self.version == _LATEST
+        needle, since_us, shows_deleted = self.needle, self.since_us, self.shows_deleted
+        version = None if is_latest else self.version
+        for served, text in shelf.latest_from(start) if is_latest else shelf.versions_from(start):
+            if needle not in text or (served.is_deleted and not shows_deleted):
+                continue
+            if since_us is not None and served.updated_us <= since_us:
+                continue
+            if not version or served.version == version:
                 yield served
 
 
@@ -117,7 +109,7 @@ class RegistryIndex:
         for shelf in islice(self.shelves, start, end):
             if not wanted.may_have(shelf):
                 continue
-            for served in wanted.hits(shelf):
+            for served in wanted.hits(shelf, after[0] if after else ""):
                 if after is None or (served.name, served.version) > after:
                     after = None
                     yield served
@@ -131,6 +123,10 @@ class RegistryIndex:
         start, end = self._servers("")
         near = filter(wanted.may_have, islice(self.shelves, start, end))
         return next(islice(near, _FAR, None), None) is not None
+
+    def names(self) -> Iterator[ServedName]:
+        """All names of all kinds, in order."""
+        return chain.from_iterable(shelf.names for shelf in self.shelves)
 
     def entries(self) -> Iterator[ServedVersion]:
         """All versions of all kinds, in the order of kind, name and version."""

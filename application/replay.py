@@ -26,6 +26,9 @@ from domain.redaction import Redaction
 Progress = Callable[[Position, Position], None]
 """Told the position that was reached, and the last one."""
 
+_FOLDED_AT_ONCE = 100_000
+"""Each fold copies the names, and each name its versions: the more at once, the fewer copies."""
+
 
 @attrs.frozen(kw_only=True)
 class Past:
@@ -64,7 +67,7 @@ async def replay(
     return Past(
         moment=moment,
         definitions=folding.definitions,
-        catalogs=folding.result(),
+        catalogs=await anyio.to_thread.run_sync(folding.result),
         began=folding.began,
     )
 
@@ -78,21 +81,28 @@ class _Folding:
         self._effective_at = effective_at
         self._catalogs: Catalogs = {}
         self._times: dict[datetime, datetime] = {}
+        self._unfolded: list[LoggedEvent] = []
 
     def add(self, batch: Sequence[LoggedEvent]) -> None:
         config = [logged for logged in batch if logged.stream == CONFIG]
         offered = [logged for logged in batch if logged.stream != CONFIG]
         for logged in offered:
             self.began.setdefault(source_of(logged.stream), logged.effective_at)
-        changes = [logged for logged in offered if self._counts(logged)]
-        self._times.update((logged.recorded_at, logged.effective_at) for logged in changes)
         self.definitions = fold_definitions(self.definitions, config)
-        self._catalogs = fold_catalogs(self._catalogs, changes)
+        self._unfolded += [logged for logged in offered if self._counts(logged)]
+        if len(self._unfolded) >= _FOLDED_AT_ONCE:
+            self._fold()
+
+    def _fold(self) -> None:
+        self._times.update((logged.recorded_at, logged.effective_at) for logged in self._unfolded)
+        self._catalogs = fold_catalogs(self._catalogs, self._unfolded)
+        self._unfolded = []
 
     def _counts(self, logged: LoggedEvent) -> bool:
         return self._effective_at is None or logged.effective_at <= self._effective_at
 
     def result(self) -> Catalogs:
+        self._fold()
         if self._effective_at is None:
             return self._catalogs
         return {source: self._at_source(catalog) for source, catalog in self._catalogs.items()}

@@ -17,7 +17,7 @@ from domain.ports.storage import EventStorePort
 _log = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 1.0
-_PATIENCE_SECONDS = 10.0  # with the process that syncs, which has views to write first
+_PATIENCE_SECONDS = 5.0  # with the process that syncs, which has views to write first
 
 
 class Scheduler:

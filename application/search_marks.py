@@ -11,7 +11,7 @@ Probe = tuple[int, int]
 """A byte of marks, and the bit of it that must be set."""
 
 _PAIRS = 1 << 14  # exact for ASCII: seven bits of each byte
-_TRIPLES = 1 << 16
+_TRIPLES = 1 << 16  # a 16-bit hash of each
 _FACTOR = 2654435761  # Knuth's multiplicative hashing
 _EDGE = b"\0\0\0"  # gives every pair and triple of a text a group of four on any byte order
 _GROUP = 4
@@ -23,11 +23,10 @@ def marked(mark: bytes, texts: Iterable[str]) -> bytes:
     """A mark that lets all pass that *mark* does, and all that is in one of the texts."""
     groups = _groups(_EDGE + _EDGE.join(map(_encoded, texts)) + _EDGE)
     bits = bytearray(mark)
-    for pair in {group & 0xFFFF for group in groups}:
-        at = _pair_bit(pair)
-        bits[at >> 3] |= 1 << (at & 7)
-    for triple in {group & 0xFFFFFF for group in groups}:
-        at = _triple_bit(triple)
+    found = {_pair_bit(pair) for pair in {group & 0xFFFF for group in groups}}
+    # _triple_bit, written out: a call for each would take half of the time to build an index
+    found |= {_PAIRS + ((group & 0xFFFFFF) * _FACTOR >> 16 & 0xFFFF) for group in groups}
+    for at in found:
         bits[at >> 3] |= 1 << (at & 7)
     return bytes(bits)
 
@@ -66,7 +65,7 @@ def _pair_bit(pair: int) -> int:
 
 
 def _triple_bit(triple: int) -> int:
-    return _PAIRS + ((triple * _FACTOR & 0xFFFFFFFF) >> 16)
+    return _PAIRS + (triple * _FACTOR >> 16 & 0xFFFF)
 
 
 def _encoded(text: str) -> bytes:

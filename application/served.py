@@ -1,6 +1,6 @@
 """A registry as it is served: live out of memory, past out of the view."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from datetime import datetime
 from functools import partial
@@ -12,7 +12,7 @@ import attrs
 
 from application.cursor import ListFilters
 from application.documents import Documents
-from application.indexing import index_of, served_version
+from application.indexing import index_of, searchable, served_version
 from application.moments import Moment
 from application.past_walk import PastSources
 from application.queries import LATEST, Page, page_of, passes
@@ -70,9 +70,12 @@ class LiveRegistry:
     """The registry as it is now.
 
     The index was made of the rows as of `catalogs_position`, when so many `redactions` were known.
+    Of one that is not searchable yet `make_searchable` makes an index that is.
     """
 
     index: RegistryIndex
+    is_searchable: bool
+    make_searchable: Callable[["LiveRegistry"], Awaitable[RegistryIndex]] = attrs.field(eq=False)
     sources: PastSources
     position: Position
     catalogs_position: Position
@@ -92,7 +95,12 @@ class LiveRegistry:
         return self.sources.definition
 
     async def page(self, filters: ListFilters, after: ServerKey | None, limit: int) -> Page:
-        return await _page(self.index, filters, after, limit)
+        index = await self.searchable() if filters.search else self.index
+        return await _page(index, filters, after, limit)
+
+    async def searchable(self) -> RegistryIndex:
+        """The index with all that searches look into."""
+        return self.index if self.is_searchable else await self.make_searchable(self)
 
     async def versions(self, server: str) -> Sequence[ServedVersion]:
         return _versions(self.index, server)
@@ -172,7 +180,8 @@ class PastRegistry:
         return self.definition.name, self.moment, len(self.documents.redactions)
 
     async def _index(self) -> RegistryIndex:
-        return await index_of(self.sources, self.documents, self.near)
+        index = await index_of(self.sources, self.documents, self.near)
+        return await searchable(index, self.documents)
 
 
 def changed_at(definition: RegistryDefinition, index: RegistryIndex) -> datetime:

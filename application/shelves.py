@@ -1,8 +1,10 @@
-"""Versions as answers are made of them, and the shelves that an index keeps their names on. Pure."""
+"""Versions as answers are made of them, and the shelves on which an index keeps them. Pure."""
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence, Set
 from functools import reduce
+from itertools import islice
 from operator import attrgetter, xor
 
 import attrs
@@ -16,7 +18,7 @@ _FULL = 128
 _WORN = 256  # names replaced, after which what left the texts is also taken out of the mark
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, weakref_slot=False)
 class ServedVersion:
     """One version as answers are made of it. Times are microseconds since 1970.
 
@@ -35,7 +37,7 @@ class ServedVersion:
     is_deleted: bool
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, weakref_slot=False)
 class ServedName:
     """All of a name: its versions in order, and what the marks of the registry need.
 
@@ -77,10 +79,16 @@ class Shelf:
         """Where it begins."""
         return self.names[0].name
 
-    def versions(self) -> Iterator[tuple[ServedVersion, str]]:
-        """Its versions in order, each with its text."""
-        for name in self.names:
+    def versions_from(self, start: str) -> Iterator[tuple[ServedVersion, str]]:
+        """The versions from a name on, each with its text."""
+        at = bisect_left(self.names, start, key=attrgetter("name.name"))
+        for name in islice(self.names, at, None):
             yield from zip(name.versions, name.texts, strict=True)
+
+    def latest_from(self, start: str) -> Iterator[tuple[ServedVersion, str]]:
+        """The same of the latest versions alone."""
+        at = bisect_left(self.latest, start, key=attrgetter("name"))
+        return islice(zip(self.latest, self.latest_texts, strict=True), at, None)
 
 
 def order(name: EntryName) -> tuple[str, str]:
@@ -104,6 +112,7 @@ def changed_shelf(shelf: Shelf, names: Sequence[ServedName | EntryName]) -> Iter
     """The shelf with names replaced or added, and without those of which only the name is given."""
     kept = {served.name: served for served in shelf.names}
     came = [_shared(name) for name in names if isinstance(name, ServedName)]
+    known = {text for name in came if name.name in kept for text in kept[name.name].texts}
     kept.update((served.name, served) for served in came)
     for name in names:
         if isinstance(name, EntryName):
@@ -113,19 +122,19 @@ def changed_shelf(shelf: Shelf, names: Sequence[ServedName | EntryName]) -> Iter
     one_kind = bool(found) and found[0].name.kind is found[-1].name.kind
     if worn > _WORN or len(found) > _FULL or not one_kind:
         return shelved(found)
-    return (_shelf(found, _mark(shelf.mark, came), worn),)
+    return (_shelf(found, _mark(shelf.mark, came, known), worn),)
 
 
 def _shared(served: ServedName) -> ServedName:
     """With one text for all versions that say the same."""
-    if len(served.texts) < 2:  # noqa: PLR2004
+    if len(served.texts) < 2:
         return served
     known: dict[str, str] = {}
     return attrs.evolve(served, texts=tuple(known.setdefault(t, t) for t in served.texts))
 
 
-def _mark(mark: bytes, names: Iterable[ServedName]) -> bytes:
-    texts = {text for served in names for text in served.texts}
+def _mark(mark: bytes, names: Iterable[ServedName], known: Set[str] = frozenset()) -> bytes:
+    texts = {text for served in names for text in served.texts} - known
     return marked(mark, texts) if texts else mark
 
 

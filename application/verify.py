@@ -1,19 +1,25 @@
 """Checks a whole log: every event, every commit, every document, recomputed."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
+from bisect import bisect_left
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
+import anyio
 import anyio.to_thread
 import attrs
 
-from application.codec import decode
+from application.log_check import LogCheck, find_damage
 from domain.entry import document_hash
 from domain.errors import CorruptLogError
-from domain.events import DocumentRedacted, EntryListed, EntryRevised
-from domain.identifiers import ORIGIN, CommitId, DocumentHash, Position, StreamName
-from domain.log import StoredCommit, StoredEvent, StreamHead, leaf_of
-from domain.merkle import EMPTY_ROOT, Frontier, grow
+from domain.identifiers import ORIGIN, CommitId, DocumentHash, Position
+from domain.log import StoredCommit
+from domain.merkle import Frontier, grow
 from domain.ports.storage import Damage, StoragePort
+
+_MOST = 2**63 - 1
+_LEAVES = 50_000  # read at once: a megabyte and a half
+_WORTH_A_PROCESS = 100_000  # events: checking half of them takes longer than starting one
+_UNREADABLE = (CorruptLogError, TypeError)
+"""Where the file itself is damaged a value may be missing, or of another type than stored."""
 
 
 @attrs.frozen(kw_only=True)
@@ -32,26 +38,37 @@ class Verification:
 
 
 Progress = Callable[[Position, Position], None]
-"""Told how many events have been checked, and of how many."""
+"""Told how many events have been checked here, and of how many."""
+
+Apart = Callable[[Position], Awaitable[LogCheck]]
+"""Runs `check_beyond` on the same storage in a process of its own."""
 
 
 async def verify(
-    storage: StoragePort, progress: Progress = lambda _done, _all: None
+    storage: StoragePort,
+    progress: Progress = lambda _done, _all: None,
+    apart: Apart | None = None,
 ) -> Verification:
-    """Recompute positions, versions, leaves, roots and hashes, and compare."""
-    found = list(await storage.self_check())
-    check = _LogCheck()
+    """Recompute positions, versions, leaves, roots and hashes, and compare.
+
+    With *apart*, the storage itself and the second half of a long log are checked beside the rest.
+    """
+    found: list[Damage] = []
+    commits: list[StoredCommit] = []
     try:
-        head = await storage.head()
-        commits = [commit async for batch in storage.commits() for commit in batch]
-        found += check.expect(commits)
-        async for events in storage.read(upto=_MOST):
-            found += await anyio.to_thread.run_sync(check.events, events)
-            progress(check.position, head.position)
-        found += check.end()
+        async for batch in storage.commits():
+            commits += batch
+        found += find_damage(commits)
+        border = _middle(commits)
     except _UNREADABLE as error:
-        found.append(_damage(check.position + 1, f"the log cannot be read further: {error}"))
-    found += await _document_damages(storage, check)
+        found.append(_unreadable(ORIGIN, error))
+        border = ORIGIN
+    if apart is None or not border:
+        check, bodies = await _check_here(storage, commits, progress)
+    else:
+        check, bodies = await _check_in_two(storage, commits, progress, border, apart)
+    found += check.damages
+    found += await _document_damages(storage, check, bodies)
     return Verification(
         events=check.position,
         commits=check.commits,
@@ -62,131 +79,134 @@ async def verify(
     )
 
 
-_MOST = 2**63 - 1
-_UNREADABLE = (CorruptLogError, TypeError)
-"""Where the file itself is damaged a value may be missing, or of another type than stored."""
+def _middle(commits: Sequence[StoredCommit]) -> Position:
+    """Where a commit near the middle of a long log ends, ORIGIN in a short one.
+
+    Before it are the fewer events, because who checks those checks all documents as well.
+    """
+    ends = [commit.last_position for commit in commits]
+    if not ends or ends[-1] < _WORTH_A_PROCESS:
+        return ORIGIN
+    return ends[bisect_left(ends, ends[-1] * 9 // 20)]
 
 
-def _by_position(damage: Damage) -> tuple[bool, Position]:
-    return damage.position is None, damage.position or ORIGIN
+async def _check_here(
+    storage: StoragePort, commits: Sequence[StoredCommit], progress: Progress
+) -> tuple[LogCheck, "_Bodies"]:
+    check = LogCheck(commits, Frontier())
+    check.damages += await storage.self_check()
+    await _walk(storage, check, _MOST, progress)
+    return check, await _check_bodies(storage)
 
 
-class _LogCheck:
-    """Walks over the log once, knowing only what it has seen."""
+async def _check_in_two(
+    storage: StoragePort,
+    commits: Sequence[StoredCommit],
+    progress: Progress,
+    border: Position,
+    apart: Apart,
+) -> tuple[LogCheck, "_Bodies"]:
+    check = LogCheck([c for c in commits if c.first_position <= border], Frontier())
+    beyond: list[LogCheck] = []
 
-    def __init__(self) -> None:
-        self.position = ORIGIN
-        self.commits = 0
-        self.root = EMPTY_ROOT
-        self.named: dict[DocumentHash, Position] = {}
-        self.redacted: dict[DocumentHash, StoredEvent] = {}
-        self._expected: Sequence[StoredCommit] = ()
-        self._frontier = Frontier()
-        self._streams: dict[StreamName, StreamHead] = {}
+    async def check_the_rest() -> None:
+        beyond.append(await apart(border))
 
-    def expect(self, commits: Sequence[StoredCommit]) -> list[Damage]:
-        """Take what the events are compared with: each commit must begin where one ends."""
-        self._expected = commits
-        ends = [ORIGIN, *(commit.last_position for commit in commits)]
-        return [
-            _damage(
-                min(end + 1, commit.first_position),
-                f"commit {commit.commit_id} begins at {commit.first_position}, "
-                f"the one before ends at {end}",
-            )
-            for end, commit in zip(ends, commits, strict=False)
-            if commit.first_position != end + 1
-        ]
-
-    def events(self, batch: Sequence[StoredEvent]) -> list[Damage]:
-        """Check the next events."""
-        return [damage for event in batch for damage in self._event(event)]
-
-    def end(self) -> list[Damage]:
-        """What is missing once all events were seen."""
-        return [
-            _damage(
-                max(commit.first_position, self.position + 1),
-                f"commit {commit.commit_id} has lost its events",
-            )
-            for commit in self._expected[self.commits :]
-        ]
-
-    def _event(self, event: StoredEvent) -> Iterator[Damage]:
-        position = self.position + 1
-        if event.position != position:
-            yield _damage(position, f"the next event is at {event.position}")
-        yield from self._envelope(event)
-        yield from self._payload(event)
-        self._frontier = grow(self._frontier, [event.leaf_hash])
-        yield from self._commit(event)
-        self.position = event.position
-
-    def _envelope(self, event: StoredEvent) -> Iterator[Damage]:
-        if leaf_of(event) != event.leaf_hash:
-            yield _damage(event.position, "the event is not the one that was appended")
-        stream = self._streams.get(event.stream, StreamHead())
-        if event.stream_version != stream.version + 1:
-            yield _damage(event.position, f"stream {event.stream} goes on at another version")
-        if stream.effective_at and event.effective_at < stream.effective_at:
-            yield _damage(event.position, f"stream {event.stream} goes back in time")
-        self._streams[event.stream] = StreamHead(event.stream_version, event.effective_at)
-
-    def _payload(self, event: StoredEvent) -> Iterator[Damage]:
-        try:
-            decoded = decode(event)
-        except CorruptLogError as error:
-            yield _damage(event.position, str(error))
-            return
-        if isinstance(decoded, EntryListed | EntryRevised):
-            self.named.setdefault(decoded.document_hash, event.position)
-        if isinstance(decoded, DocumentRedacted):
-            self.redacted.setdefault(decoded.document_hash, event)
-
-    def _commit(self, event: StoredEvent) -> Iterator[Damage]:
-        """Hold the event against its commit; at the commit's end, the tree against its root."""
-        if self.commits >= len(self._expected):
-            yield _damage(event.position, "the event belongs to no commit")
-            return
-        commit = self._expected[self.commits]
-        if not commit.first_position <= event.position <= commit.last_position:
-            yield _damage(event.position, f"commit {commit.commit_id} does not reach this far")
-        if _shared(event) != _shared(commit):
-            yield _damage(event.position, f"the event is not of commit {commit.commit_id}")
-        if event.position >= commit.last_position:
-            yield from self._root(commit)
-
-    def _root(self, commit: StoredCommit) -> Iterator[Damage]:
-        before = self._expected[self.commits - 1] if self.commits else None
-        if before and commit.recorded_at <= before.recorded_at:
-            yield _damage(commit.first_position, "the commit is not later than the one before")
-        self.root = self._frontier.root()
-        self.commits += 1
-        if self.root != commit.root:
-            yield _damage(
-                commit.last_position,
-                f"the Merkle root of commit {commit.commit_id} is not that of the events up to it",
-            )
+    async with anyio.create_task_group() as group:
+        group.start_soon(check_the_rest)
+        await _walk(storage, check, border, progress)
+        bodies = await _check_bodies(storage)
+    for later in beyond:
+        check.join(later)
+    return check, bodies
 
 
-async def _document_damages(storage: StoragePort, check: _LogCheck) -> list[Damage]:
-    """Documents that are other than their hash says, and those that events name in vain."""
-    found: list[Damage] = []
-    missing = {known: at for known, at in check.named.items() if known not in check.redacted}
+async def check_beyond(storage: StoragePort, border: Position) -> LogCheck:
+    """The storage itself, and all events beyond a position at which a commit ends."""
+    damages = await storage.self_check()
+    commits = [commit async for batch in storage.commits(after=border) for commit in batch]
+    frontier = Frontier()
+    for start in range(ORIGIN, border, _LEAVES):
+        leaves = await storage.leaf_hashes(after=start, upto=min(start + _LEAVES, border))
+        frontier = grow(frontier, leaves)
+    check = LogCheck(commits, frontier)
+    check.damages += damages
+    await _walk(storage, check, _MOST)
+    return check
+
+
+async def _walk(
+    storage: StoragePort,
+    check: LogCheck,
+    upto: Position,
+    progress: Progress = lambda _done, _all: None,
+) -> None:
+    try:
+        last = min(upto, (await storage.head()).position)
+        async for events in storage.read(after=check.position, upto=upto):
+            await anyio.to_thread.run_sync(check.events, events)
+            progress(check.position, last)
+        check.end()
+    except _UNREADABLE as error:
+        check.damages.append(_unreadable(check.position, error))
+
+
+@attrs.frozen(kw_only=True)
+class _Bodies:
+    """The documents that have a body, and what is amiss with some."""
+
+    hashes: frozenset[DocumentHash]
+    amiss: Sequence[tuple[DocumentHash, str]]
+    unlisted: str | None = None
+
+
+async def _check_bodies(storage: StoragePort) -> _Bodies:
+    found: set[DocumentHash] = set()
+    amiss: list[tuple[DocumentHash, str]] = []
+    unlisted = None
     try:
         async for hashes in storage.document_hashes():
-            found += await _batch_damages(storage, hashes, check)
-            for known in hashes:
-                missing.pop(known, None)
+            amiss += await _amiss(storage, hashes)
+            found.update(hashes)
+    except _UNREADABLE as error:
+        unlisted = str(error)
+    return _Bodies(hashes=frozenset(found), amiss=amiss, unlisted=unlisted)
+
+
+async def _amiss(
+    storage: StoragePort, hashes: Sequence[DocumentHash]
+) -> Sequence[tuple[DocumentHash, str]]:
+    """The documents that are other than their hash says. A bad one hides no other."""
+    try:
+        bodies = await storage.documents(hashes)
+    except _UNREADABLE as error:
+        if len(hashes) == 1:
+            return [(hashes[0], str(error))]
+        return [found for known in hashes for found in await _amiss(storage, [known])]
+    hashed = await anyio.to_thread.run_sync(
+        lambda: [known for known, body in bodies.items() if document_hash(body) != known]
+    )
+    return [(known, f"document {known} has another body") for known in hashed]
+
+
+async def _document_damages(storage: StoragePort, check: LogCheck, bodies: _Bodies) -> list[Damage]:
+    """Documents that are other than their hash says, and those that events name in vain."""
+    found = [Damage(position=check.named.get(known), what=what) for known, what in bodies.amiss]
+    try:
+        if bodies.unlisted is not None:
+            raise CorruptLogError(bodies.unlisted)
         found += _erasure_damages(check, await storage.erasures())
     except _UNREADABLE as error:
         return [*found, Damage(position=None, what=f"the documents cannot be listed: {error}")]
-    found += [_damage(position, f"document {h} is missing") for h, position in missing.items()]
-    return found
+    return found + [
+        Damage(position=position, what=f"document {known} is missing")
+        for known, position in check.named.items()
+        if known not in bodies.hashes and known not in check.redacted
+    ]
 
 
 def _erasure_damages(
-    check: _LogCheck, erasures: Mapping[DocumentHash, CommitId]
+    check: LogCheck, erasures: Mapping[DocumentHash, CommitId]
 ) -> Iterator[Damage]:
     """Where storage and log do not agree on what was redacted."""
     for known in sorted(erasures.keys() - check.redacted.keys()):
@@ -196,33 +216,15 @@ def _erasure_damages(
         )
     for known, event in check.redacted.items():
         if erasures.get(known) != event.commit_id:
-            yield _damage(event.position, f"document {known} was redacted, and is not erased by it")
+            yield Damage(
+                position=event.position,
+                what=f"document {known} was redacted, and is not erased by it",
+            )
 
 
-async def _batch_damages(
-    storage: StoragePort, hashes: Sequence[DocumentHash], check: _LogCheck
-) -> list[Damage]:
-    try:
-        bodies = await storage.documents(hashes)
-    except _UNREADABLE as error:
-        if len(hashes) == 1:
-            return [Damage(position=check.named.get(hashes[0]), what=str(error))]
-        return [
-            damage for known in hashes for damage in await _batch_damages(storage, [known], check)
-        ]
-    hashed = await anyio.to_thread.run_sync(
-        lambda: [known for known, body in bodies.items() if document_hash(body) != known]
-    )
-    return [
-        Damage(position=check.named.get(known), what=f"document {known} has another body")
-        for known in hashed
-    ]
+def _unreadable(after: Position, error: Exception) -> Damage:
+    return Damage(position=after + 1, what=f"the log cannot be read further: {error}")
 
 
-def _shared(part: StoredEvent | StoredCommit) -> tuple[CommitId, datetime, datetime]:
-    """What a commit has in common with its events."""
-    return part.commit_id, part.recorded_at, part.effective_at
-
-
-def _damage(position: Position, what: str) -> Damage:
-    return Damage(position=position, what=what)
+def _by_position(damage: Damage) -> tuple[bool, Position]:
+    return damage.position is None, damage.position or ORIGIN

@@ -36,20 +36,47 @@ class Issue:
     reference: str
 
 
-@attrs.frozen
 class Place:
-    """Where in a document a check is, and the objects around it, the nearest first."""
+    """Where in a document a check is, and the objects around it, the nearest first.
 
-    path: str = ""
-    owners: tuple[dict[str, Any], ...] = ()
+    Most places have no issue, so that nobody asks for their path: it is put together when one
+    does.
+    """
+
+    __slots__ = ("_above", "_owner", "_step")
+
+    def __init__(
+        self,
+        step: str | int = "",
+        above: "Place | None" = None,
+        owner: dict[str, Any] | None = None,
+    ) -> None:
+        self._step = step
+        self._above = above
+        self._owner = owner
+
+    @property
+    def path(self) -> str:
+        """Like `packages[0].transport.url`, empty for the document itself."""
+        if self._above is None:
+            return str(self._step)
+        if isinstance(self._step, int):
+            return f"{self._above.path}[{self._step}]"
+        return _joined(self._above.path, self._step)
+
+    @property
+    def owners(self) -> tuple[dict[str, Any], ...]:
+        """The objects that this lies in."""
+        above = self._above.owners if self._above else ()
+        return above if self._owner is None else (self._owner, *above)
 
     def member(self, name: str, owner: dict[str, Any]) -> "Place":
         """The place of a member of *owner*, which lies here; it need not exist."""
-        return Place(_joined(self.path, name), (owner, *self.owners))
+        return Place(name, self, owner)
 
     def item(self, index: int) -> "Place":
         """The place of an item of the array that lies here."""
-        return Place(f"{self.path}[{index}]", self.owners)
+        return Place(index, self)
 
     def issue(self, reference: str, message: str, severity: Severity = Severity.ERROR) -> Issue:
         """An issue of this place; its type follows from the reference."""

@@ -4,6 +4,7 @@ REGISTRY_CONFIG names the configuration and REGISTRY_DATA_DIR the data directory
 """
 
 import logging
+import signal
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from application.sync import SyncOutcome
 from application.webhooks import WebhookOverview
 from domain.asof import Asked
 from domain.errors import AnnalsError, NotSupportedError
+from entrypoints import sigterm
 from entrypoints.container import Container, to_toolhive
 from entrypoints.garbage import collect_seldom
 from entrypoints.http.app import create_app
@@ -49,17 +51,28 @@ class Application:
         """The lifespan protocol (ASGI specification, Lifespan)."""
         await receive()
         collect_seldom()
+        with sigterm.taken() as signals:
+            told = await self._run(receive, send, signals)
+        if not told:
+            signal.raise_signal(signal.SIGTERM)
+
+    async def _run(self, receive: Receive, send: Send, signals: sigterm.Signals) -> bool:
+        """Whether the server has said that it stops, or that it has failed."""
+        told = True
         message: dict[str, Any] = {"type": "lifespan.shutdown.complete"}
         try:
-            async with running(self._read()) as started:
+            settings = self._read()
+            async with running(settings) as started:
                 self._app = make_app(started)
                 await send({"type": "lifespan.startup.complete"})
-                await receive()
+                grace_seconds = settings.config.server.grace_seconds
+                told = await sigterm.wait(receive, signals, started.readiness.stop, grace_seconds)
         except Exception as error:  # noqa: BLE001  # the server has to be told, whatever it is
             _log.error("Annals stopped: %s", error, exc_info=not isinstance(error, AnnalsError))
             kind = "shutdown" if self._app else "startup"
             message = {"type": f"lifespan.{kind}.failed", "message": str(error)}
         await send(message)
+        return told
 
 
 def make_app(started: Running) -> ASGIApp:
@@ -74,6 +87,8 @@ def make_app(started: Running) -> ASGIApp:
             overviews=started.overviews,
             configuration=lambda: started.configuration.report,
             sync_now=container.scheduler().sync_now,
+            syncs=container.syncs().counts,
+            measures=started.measures,
             webhooks=container.webhooks().overviews,
         )
     )

@@ -14,7 +14,7 @@ from adapters.lease.memory import OwnLease
 from adapters.remote import open_remote as open_remote
 from adapters.signing.ed25519 import Ed25519Signer, open_key, read_key, verify
 from adapters.sources import SOURCES
-from adapters.sources.formats import FORMATS, DetectedFormat
+from adapters.sources.formats import FORMATS
 from adapters.sources.formats.toolhive_conversion import from_server_json
 from adapters.sources.parsing import Parser
 from adapters.status.json_file import JsonFileStatus
@@ -40,7 +40,9 @@ from application.scheduler import Scheduler
 from application.source_task import Pace
 from application.status_report import StatusReport
 from application.sync import SyncedSource, Syncer
+from application.sync_counts import CountedSyncs
 from application.transparency import Transparency
+from application.verify import Apart
 from application.webhook_task import Webhook
 from application.webhooks import Webhooks
 from application.witnessing import AskedWitness, Witnessing
@@ -54,6 +56,7 @@ from domain.ports.format import FormatPort
 from domain.ports.lease import LeasePort
 from domain.ports.status import StatusPort
 from domain.ports.storage import StoragePort
+from entrypoints.apart import checked_apart
 from entrypoints.config import Config, SourceConfig, location, settings_hash
 
 _DETECTED = "detected"  # the name under which a source without a format is recorded
@@ -83,6 +86,13 @@ def _open_lease(config: Config, data_dir: Path, clock: ClockPort) -> LeasePort:
         return OwnLease()
     path = _log_file(config, data_dir)
     return FileLease(path.with_name(f"{path.name}-lease"), clock)
+
+
+def check_apart(config: Config, data_dir: Path) -> Apart | None:
+    """How `verify` has half of a log checked in a process of its own, if that is in a file."""
+    if config.storage.type == "memory":
+        return None
+    return checked_apart(_log_file(config, data_dir))
 
 
 def _log_file(config: Config, data_dir: Path) -> Path:
@@ -136,7 +146,8 @@ class Container(containers.DeclarativeContainer):
         providers.Callable(_asked_witnesses, config),
         pace,
     )
-    scheduler = providers.Singleton(Scheduler, syncer.provided.sync, projector, storage, pace)
+    syncs = providers.Singleton(CountedSyncs, syncer.provided.sync)
+    scheduler = providers.Singleton(Scheduler, syncs.provided.sync, projector, storage, pace)
     marks = providers.Singleton(DeliveryMarks, storage)
     webhooks = providers.Singleton(Webhooks, feed, registries, marks, pace)
 
@@ -178,7 +189,11 @@ def synced_source(source: SourceConfig, data_dir: Path) -> SyncedSource:
         name=source.name,
         location=location(source),
         port=kind.open(source.settings, data_dir / "cache" / source.type),
-        parser=Parser(FORMATS[source.format] if source.format else DetectedFormat()),
+        parser=Parser(
+            format=source.format,
+            memory_dir=data_dir / "cache" / "slices" / source.name,
+            rules=settings_hash(source),
+        ),
         filter=source.filter,
         guards=Guards(allow_empty=source.allow_empty, max_removal=source.max_removal),
         interval_seconds=source.sync_policy.interval_seconds,

@@ -1,6 +1,9 @@
 """How often Python looks for garbage in cycles."""
 
+import ctypes
 import gc
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 _ALLOCATIONS, _YOUNG, _MIDDLE = 100_000, 50, 50
 
@@ -12,3 +15,22 @@ def collect_seldom() -> None:
     third of its time in collections that find nothing.
     """
     gc.set_threshold(_ALLOCATIONS, _YOUNG, _MIDDLE)
+
+
+def settle() -> None:
+    """For what was loaded and will stay: it is not looked through again, and what it took to load
+    it goes back to the system.
+    """
+    gc.freeze()
+    with suppress(AttributeError, OSError):  # a C library of another make
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """For a walk over a whole log, which makes millions of objects and no cycles."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()

@@ -12,6 +12,8 @@ from application.projector import Projector
 from application.scheduler import Scheduler
 from application.source_overview import SourceOverview, overviews
 from entrypoints.container import Container, configured_webhooks, opened, synced_sources
+from entrypoints.garbage import settle
+from entrypoints.http.measures import Measures
 from entrypoints.reload import LiveConfiguration, record_configuration
 from entrypoints.settings import Settings, refuse_forgotten_config
 
@@ -56,6 +58,7 @@ class Running:
     container: Container
     readiness: Readiness
     configuration: LiveConfiguration
+    measures: Measures = attrs.field(factory=Measures)
 
     @property
     def holds_lease(self) -> bool:
@@ -82,22 +85,24 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     Raises:
         ConfigError, StorageError, CorruptLogError
     """
-    async with opened(settings.config, settings.data_dir) as container, _own_tasks() as lasting:
+    async with opened(settings.config, settings.data_dir) as container:
         await prepare(container, settings)
         readiness = Readiness(container.projector(), container.scheduler())
-        configuration = LiveConfiguration(container, settings)
+        configuration, measures = LiveConfiguration(container, settings), Measures()
         sources = synced_sources(settings.config, settings.data_dir)
         webhooks = configured_webhooks(settings.config, container.clock())
-        async with _own_tasks() as tasks:
+        async with _own_tasks() as lasting, _own_tasks() as tasks:
             await tasks.start(container.webhooks().run, webhooks)
             await tasks.start(container.scheduler().run, sources)
             await tasks.start(configuration.follow)
             tasks.start_soon(_compute_tiles, container)
+            tasks.start_soon(measures.watch_loop)
+            tasks.start_soon(container.registries().keep_up, settle)
             tasks.start_soon(container.witnessing().run)
             # The lease is given back when all that it is for has ended.
             lasting.start_soon(container.duty().run, container.lease(), configuration.begin)
             try:
-                yield Running(container, readiness, configuration)
+                yield Running(container, readiness, configuration, measures)
             finally:
                 readiness.stop()
     _log.info("the log is closed")

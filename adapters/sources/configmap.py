@@ -17,7 +17,8 @@ import attrs
 
 from adapters.kubernetes.asked import Asked
 from adapters.kubernetes.connection import REQUEST_SECONDS, ClusterAccess, ask, connect, read_json
-from adapters.sources.source_type import SourceType, only
+from adapters.sources.source_type import SourceType
+from adapters.sources.spool import only
 from domain.errors import SourceContentError, SourceUnreachableError
 from domain.ports.source import Fetched, FetchResult, Unchanged
 

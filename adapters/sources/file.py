@@ -1,10 +1,11 @@
 """A registry file on this machine, such as one that Kubernetes mounts, or at an address."""
 
-import hashlib
 import os
 import stat
+import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import IO
 
 import attrs
 from anyio import to_thread
@@ -18,7 +19,8 @@ from adapters.sources.http_access import (
     check_url,
     shown,
 )
-from adapters.sources.source_type import SourceType, only
+from adapters.sources.source_type import SourceType
+from adapters.sources.spool import CHUNK_BYTES, Spool, close, digest, only
 from domain.errors import (
     SourceAccessError,
     SourceContentError,
@@ -26,9 +28,10 @@ from domain.errors import (
     SourceLimitError,
     SourceUnreachableError,
 )
-from domain.ports.source import Fetched, FetchResult, SourcePort, Unchanged
+from domain.ports.source import Fetched, FetchResult, Payload, SourcePort, Unchanged
 
-MAX_BYTES = 100 * 1024 * 1024
+MAX_BYTES = 512 * 1024 * 1024
+_SETTLED_NS = 2 * 10**9  # two writes within one tick of a clock leave one time
 
 
 def _check_path(_settings: object, _attribute: object, value: str) -> None:
@@ -70,12 +73,38 @@ class FileSettings:
         )
 
 
+@attrs.define
+class _LastRead:
+    """What a file looked like when it was read, where that tells it from any other content."""
+
+    look: tuple[int, ...] | None = None
+    revision: str | None = None
+
+    def note(self, before: os.stat_result, after: os.stat_result, revision: str) -> None:
+        settled = time.time_ns() - max(after.st_mtime_ns, after.st_ctime_ns) > _SETTLED_NS
+        self.look = _look(after) if settled and _look(before) == _look(after) else None
+        self.revision = revision
+
+    def was(self, status: os.stat_result, revision: str | None) -> bool:
+        return revision is not None and (self.look, self.revision) == (_look(status), revision)
+
+
+def _look(status: os.stat_result) -> tuple[int, ...]:
+    """What of a file changes with its content. Its `ctime` is the system's alone."""
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
 @attrs.frozen(kw_only=True)
 class FileSource:
-    """Reads one file, through symbolic links. Its revision is the SHA-256 of the content."""
+    """Reads one file, through symbolic links. Its revision is the SHA-256 of the content.
+
+    It reads a copy, in `spool_dir` where that is large: others may write to the file meanwhile.
+    """
 
     path: str
     max_bytes: int = MAX_BYTES
+    spool_dir: Path | None = None
+    _last: _LastRead = attrs.field(factory=_LastRead, init=False, eq=False, repr=False)
 
     async def fetch(self, known_revision: str | None) -> FetchResult:
         """Read the file, unless its content is the known one.
@@ -83,25 +112,38 @@ class FileSource:
         Raises:
             SourceError: there is no such file, it may not be read, is no file, or is too large.
         """
-        content, revision = await to_thread.run_sync(self._read_and_digest)
-        if revision == known_revision:
+        found = await to_thread.run_sync(self._read, known_revision)
+        if found is None:
             return Unchanged()
+        content, revision = found
         return Fetched(revision=lambda: revision, payloads=only(content))
 
-    def _read_and_digest(self) -> tuple[bytes, str]:
-        content = self._read()
-        return content, f"sha256:{hashlib.sha256(content).hexdigest()}"
-
-    def _read(self) -> bytes:
+    def _read(self, known_revision: str | None) -> tuple[Payload, str] | None:
+        """The content and its revision, None if that is the known one."""
         try:
-            with open(self.path, "rb", opener=_open_at_once) as file:
-                self._check(os.fstat(file.fileno()))
-                content = file.read(self.max_bytes + 1)
+            with open(self.path, "rb", buffering=0, opener=_open_at_once) as file:
+                before = os.fstat(file.fileno())
+                self._check(before)
+                if self._last.was(before, known_revision):
+                    return None
+                content = self._copied(file)
+                revision = digest(content)
+                self._last.note(before, os.fstat(file.fileno()), revision)
         except OSError as error:
             raise _unreadable(self.path, error) from error
-        if len(content) > self.max_bytes:
-            raise self._too_large()
-        return content
+        if revision == known_revision:
+            close(content)
+            return None
+        return content, revision
+
+    def _copied(self, file: IO[bytes]) -> Payload:
+        spool = Spool(self.spool_dir)
+        while chunk := file.read(CHUNK_BYTES):
+            spool.add(chunk)
+            if spool.size > self.max_bytes:
+                spool.close()
+                raise self._too_large()
+        return spool.payload()
 
     def _check(self, status: os.stat_result) -> None:
         if not stat.S_ISREG(status.st_mode):
@@ -146,10 +188,10 @@ def _unreadable(path: str, error: OSError) -> SourceError:
             )
 
 
-def _open(settings: FileSettings, _cache_dir: Path) -> SourcePort:
+def _open(settings: FileSettings, cache_dir: Path) -> SourcePort:
     if settings.url is not None:
-        return FileUrlSource(url=settings.url, access=settings.access)
-    return FileSource(path=settings.path or "")
+        return FileUrlSource(url=settings.url, access=settings.access, spool_dir=cache_dir)
+    return FileSource(path=settings.path or "", spool_dir=cache_dir)
 
 
 def _location(settings: FileSettings) -> str:

@@ -1,18 +1,18 @@
 """A registry file at an address of HTTP. It is loaded anew only when it may have changed."""
 
-import hashlib
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Self
 
 import attrs
 from anyio import to_thread
 
 from adapters.sources.http_access import HttpAccess
-from adapters.sources.source_type import only
-from domain.ports.source import Fetched, FetchResult, Unchanged
+from adapters.sources.spool import LARGE_BYTES, close, digest, only
+from domain.ports.source import Fetched, FetchResult, Payload, Unchanged
 
-MAX_BYTES = 100 * 1024 * 1024
+MAX_BYTES = 512 * 1024 * 1024
 
 _ETAG = r'(?:W/)?"[!#-~]{0,200}"'  # RFC 9110, section 8.8.3
 _MODIFIED = "[A-Za-z0-9,: ]{1,40}"
@@ -28,10 +28,10 @@ class UrlRevision:
     modified: str | None = None
 
     @classmethod
-    def of(cls, body: bytes, headers: Mapping[str, str]) -> Self:
+    def of(cls, body: Payload, headers: Mapping[str, str]) -> Self:
         """The revision of an answer. What its headers should not hold is left out."""
         return cls(
-            digest=f"sha256:{hashlib.sha256(body).hexdigest()}",
+            digest=digest(body),
             etag=_if_fits(_ETAG, headers.get("etag")),
             modified=_if_fits(_MODIFIED, headers.get("last-modified")),
         )
@@ -54,13 +54,17 @@ def _if_fits(pattern: str, text: str | None) -> str | None:
 
 @attrs.frozen(kw_only=True)
 class FileUrlSource:
-    """Reads one file by its URL. `attempts` and `first_wait_seconds` are as of an HttpClient."""
+    """Reads one file by its URL, in `spool_dir` where it is large.
+
+    `attempts` and `first_wait_seconds` are as of an HttpClient.
+    """
 
     url: str
     access: HttpAccess
     attempts: int = 3
     first_wait_seconds: float = 0.5
     max_bytes: int = MAX_BYTES
+    spool_dir: Path | None = None
 
     async def fetch(self, known_revision: str | None) -> FetchResult:
         """Ask for the file, unless its server says that it is the known one.
@@ -76,6 +80,8 @@ class FileUrlSource:
             max_bytes=self.max_bytes,
             attempts=self.attempts,
             first_wait_seconds=self.first_wait_seconds,
+            spool_dir=self.spool_dir,
+            large_bytes=LARGE_BYTES,
         ) as client:
             answer = await client.get(
                 self.url,
@@ -84,7 +90,9 @@ class FileUrlSource:
             )
         if answer.status == 304:
             return Unchanged()
-        revision = await to_thread.run_sync(UrlRevision.of, answer.body, answer.headers)
+        content = answer.large or answer.body
+        revision = await to_thread.run_sync(UrlRevision.of, content, answer.headers)
         if known is not None and revision.digest == known.digest:
+            close(content)
             return Unchanged()
-        return Fetched(revision=lambda: str(revision), payloads=only(answer.body))
+        return Fetched(revision=lambda: str(revision), payloads=only(content))

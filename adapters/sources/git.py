@@ -11,7 +11,8 @@ from pathlib import Path
 import attrs
 from anyio import fail_after
 
-from adapters.sources.source_type import SourceType, only
+from adapters.sources.source_type import SourceType
+from adapters.sources.spool import only
 from domain.asof import parse_effective_at
 from domain.errors import InvalidAsOfError, SourceUnreachableError
 from domain.ports.source import Fetched, FetchResult, PastRevision, Unchanged

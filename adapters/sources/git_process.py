@@ -5,20 +5,15 @@ stops it from within.
 """
 
 import logging
-import os
-import subprocess
-import sys
 import tempfile
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
-from typing import IO, TypeVar
+from collections.abc import AsyncGenerator
 
 import anyio
 import attrs
 import msgspec
-from anyio.abc import Process
 from anyio.streams.buffered import BufferedByteReceiveStream
 
+from adapters.sources.apart import command, environment, next_reply, worker
 from adapters.sources.git import Found, GitSettings, GitSource, too_late
 from domain import errors
 from domain.errors import SourceError, SourceUnreachableError
@@ -26,12 +21,7 @@ from domain.ports.source import PastRevision
 
 _log = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
-LENGTH_BYTES = 8
-"""What comes before each reply of a history: its length, the highest byte first."""
-
-_COMMAND = (sys.executable, "-P", "-m", "adapters.sources.git_worker")
+_WORKER = "adapters.sources.git_worker"
 
 
 @attrs.frozen(kw_only=True)
@@ -66,10 +56,10 @@ async def read_apart(source: GitSource, known_revision: str | None) -> Found | N
         SourceError
     """
     done = await anyio.run_process(
-        _COMMAND,
+        command(_WORKER),
         input=_question(source, known_revision, history=False),
         check=False,
-        env=_environment(),
+        env=environment(),
         start_new_session=True,  # a Ctrl-C is for this process, which then ends that one
     )
     if done.returncode:
@@ -87,8 +77,7 @@ async def tell_apart(source: GitSource, after: str | None) -> AsyncGenerator[Pas
     """
     with tempfile.TemporaryFile() as complaints:
         question = _question(source, after, history=True)
-        async with _worker(question, complaints) as process:
-            replies = BufferedByteReceiveStream(_stream(process.stdout))
+        async with worker(_WORKER, question, complaints) as (process, replies):
             while reply := await _next_reply(source.settings, replies):
                 if past := _checked(reply).past:
                     yield past
@@ -97,44 +86,13 @@ async def tell_apart(source: GitSource, after: str | None) -> AsyncGenerator[Pas
                 raise _broken(source.settings, code, complaints.read())
 
 
-@asynccontextmanager
-async def _worker(question: bytes, complaints: IO[bytes]) -> AsyncIterator[Process]:
-    """A process that was asked. At the end it is no more."""
-    process = await anyio.open_process(
-        _COMMAND,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=complaints,
-        env=_environment(),
-        start_new_session=True,
-    )
-    try:
-        with suppress(anyio.BrokenResourceError):  # its end is told by its return code
-            await _stream(process.stdin).send(question)
-            await _stream(process.stdin).aclose()
-        yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-        with anyio.CancelScope(shield=True):
-            await process.aclose()
-
-
 async def _next_reply(settings: GitSettings, replies: BufferedByteReceiveStream) -> bytes | None:
     """The next reply, None behind the last."""
     try:
         with anyio.fail_after(settings.timeout_seconds):
-            length = await replies.receive_exactly(LENGTH_BYTES)
-            return await replies.receive_exactly(int.from_bytes(length))
-    except anyio.IncompleteRead:
-        return None
+            return await next_reply(replies)
     except TimeoutError as error:
         raise too_late(settings) from error
-
-
-def _stream(pipe: T | None) -> T:
-    assert pipe is not None, "every pipe was asked for"  # noqa: S101
-    return pipe
 
 
 def _question(source: GitSource, known_revision: str | None, *, history: bool) -> bytes:
@@ -147,10 +105,6 @@ def _question(source: GitSource, known_revision: str | None, *, history: bool) -
         history=history,
     )
     return msgspec.msgpack.encode(question)
-
-
-def _environment() -> Mapping[str, str]:
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 
 def _checked(encoded: bytes) -> Reply:

@@ -1,21 +1,20 @@
 """The process that reads a repository: a question comes in, a reply goes out."""
 
-import ctypes
 import math
-import resource
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 import pygit2
 
+from adapters.sources.apart import die_with_parent, limit_memory, write_reply
 from adapters.sources.git import GitSource
 from adapters.sources.git_cache import read_registry
 from adapters.sources.git_history import read_history
-from adapters.sources.git_process import LENGTH_BYTES, Question, Reply
+from adapters.sources.git_process import Question, Reply
 from adapters.sources.git_remote import out_of_memory
 from domain.errors import SourceError
 
@@ -23,7 +22,6 @@ _MIB = 1024 * 1024
 _BASE_MIB = 1024  # what libgit2 needs beside the objects that it maps
 _CONNECT_SECONDS = 10
 _SPARE_SECONDS = 5
-_PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
@@ -62,10 +60,7 @@ def _tell_history(source: GitSource, question: Question) -> None:
 def _write(reply: Reply, question: Question) -> None:
     """Whoever reads may take his time: only what is done here is limited."""
     signal.alarm(0)
-    encoded = msgspec.msgpack.encode(reply)
-    sys.stdout.buffer.write(len(encoded).to_bytes(LENGTH_BYTES))
-    sys.stdout.buffer.write(encoded)
-    sys.stdout.buffer.flush()
+    write_reply(msgspec.msgpack.encode(reply))
     _limit_time(question)
 
 
@@ -87,15 +82,11 @@ def _told(error: SourceError) -> Reply:
 
 def _limit(question: Question) -> None:
     """Let this process neither wait, nor grow, nor live for ever, nor without its parent."""
-    with suppress(OSError, AttributeError):  # Linux has it: see prctl(2)
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    die_with_parent()
     pygit2.settings.server_connect_timeout = _CONNECT_SECONDS * 1000
     pygit2.settings.server_timeout = round(question.stall_seconds * 1000)
     _limit_time(question)
-    most = (_BASE_MIB + question.settings.max_repository_mib) * _MIB
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    with suppress(ValueError, OSError):  # not every system knows this limit, or allows it
-        resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+    limit_memory((_BASE_MIB + question.settings.max_repository_mib) * _MIB)
 
 
 def _limit_time(question: Question) -> None:

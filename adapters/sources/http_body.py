@@ -2,18 +2,20 @@
 
 import zlib
 
+from adapters.sources.spool import Spool
 from domain.errors import SourceContentError, SourceLimitError, SourceUnreachableError
+from domain.ports.source import Payload
 
 _GZIP = 16 + zlib.MAX_WBITS
 
 
 class Body:
-    """Takes the raw chunks of the answer of *place*, up to *max_bytes* of content.
+    """Takes the raw chunks of the answer of *place*, up to *max_bytes* of content, into a spool.
 
     Whatever is sent, and however well it was packed, no more than that is ever held.
     """
 
-    def __init__(self, place: str, encoding: str, max_bytes: int) -> None:
+    def __init__(self, place: str, encoding: str, max_bytes: int, spool: Spool) -> None:
         if encoding not in ("", "identity", "gzip", "x-gzip"):
             raise SourceContentError(
                 f"{place} sends its content as {encoding[:40]!r}, expected gzip or nothing: let its"
@@ -21,7 +23,7 @@ class Body:
             )
         self._place = place
         self._max_bytes = max_bytes
-        self._content = bytearray()
+        self._spool = spool
         self._unpacker = zlib.decompressobj(_GZIP) if encoding.endswith("gzip") else None
         self._is_begun = False
 
@@ -38,7 +40,7 @@ class Body:
         else:
             self._unpack(chunk)
 
-    def content(self) -> bytes:
+    def content(self) -> Payload:
         """All that came, when nothing more does.
 
         Raises:
@@ -46,14 +48,14 @@ class Body:
         """
         if self._is_begun and self._unpacker is not None and not self._unpacker.eof:
             raise self._broken("it ends too early")
-        return bytes(self._content)
+        return self._spool.payload()
 
     def _unpack(self, chunk: bytes) -> None:
         """Gzip may have several members (RFC 1952, section 2.2)."""
         while chunk:
             if self._unpacker is None or self._unpacker.eof:
                 self._unpacker = zlib.decompressobj(_GZIP)
-            room = self._max_bytes - len(self._content)
+            room = self._max_bytes - self._spool.size
             try:
                 self._keep(self._unpacker.decompress(chunk, room + 1))
             except zlib.error as error:
@@ -61,8 +63,8 @@ class Body:
             chunk = self._unpacker.unused_data
 
     def _keep(self, content: bytes) -> None:
-        self._content += content
-        if len(self._content) > self._max_bytes:
+        self._spool.add(content)
+        if self._spool.size > self._max_bytes:
             raise too_large(self._place, self._max_bytes)
 
     def _broken(self, what: str) -> SourceUnreachableError:

@@ -7,6 +7,7 @@ import logging
 import ssl
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib.metadata import version
 from pathlib import Path
@@ -28,7 +29,9 @@ from adapters.sources.http_answer import (
 )
 from adapters.sources.http_body import Body, too_large
 from adapters.sources.http_failure import failure
+from adapters.sources.spool import Spool
 from domain.errors import SourceAccessError, SourceContentError, SourceUnreachableError
+from domain.ports.source import LargePayload, Payload
 
 MAX_BYTES = 100 * 1024 * 1024
 JSON = "application/json, */*;q=0.5"
@@ -54,12 +57,14 @@ class Answer:
     url: str
     headers: Mapping[str, str]
     body: bytes
+    large: LargePayload | None = None
 
 
 class HttpClient:
     """Asks servers, over connections that it keeps until it is closed.
 
-    `max_bytes` is how large a body may be. A server that does not answer is asked up to
+    `max_bytes` is how large a body may be; one of more than `large_bytes`, where that is said,
+    comes as a file in `spool_dir`. A server that does not answer is asked up to
     `attempts` times.
     """
 
@@ -70,10 +75,13 @@ class HttpClient:
         max_bytes: int = MAX_BYTES,
         attempts: int = 3,
         first_wait_seconds: float = 0.5,
+        spool_dir: Path | None = None,
+        large_bytes: int | None = None,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
         self._access = access
         self._max_bytes = max_bytes
+        self._new_spool = partial(Spool, spool_dir, large_bytes)
         self._again = stamina.AsyncRetryingCaller(
             attempts=attempts,
             timeout=None,
@@ -124,6 +132,7 @@ class HttpClient:
             accepting={*accepting, 304} if conditions else accepting,
             timeout_seconds=self._access.timeout_seconds,
             max_bytes=self._max_bytes,
+            new_spool=self._new_spool,
             sleep=self._sleep,
         )
         # Without arguments: those of a call that is repeated are written into the program's log.
@@ -148,6 +157,7 @@ class _Question:
     accepting: Collection[int]
     timeout_seconds: float
     max_bytes: int
+    new_spool: Callable[[], Spool]
     sleep: Callable[[float], Awaitable[None]]
     _at: str = attrs.field(init=False, default="")
     _wait_seconds: float = attrs.field(init=False, default=0.0)
@@ -189,11 +199,13 @@ class _Question:
                 if target is not None:
                     return target
                 self._check_status(response)
+            content = await self._read(response)
             return Answer(
                 status=response.status_code,
                 url=url,
                 headers=response.headers,
-                body=await self._read(response),
+                body=content if isinstance(content, bytes) else b"",
+                large=content if isinstance(content, LargePayload) else None,
             )
 
     def _check_status(self, response: httpx.Response) -> None:
@@ -205,14 +217,19 @@ class _Question:
         self._wait_seconds = min(asked, LONGEST_WAIT_SECONDS)
         raise refusal(self._place, response.status_code, response.headers, now)
 
-    async def _read(self, response: httpx.Response) -> bytes:
+    async def _read(self, response: httpx.Response) -> Payload:
         if int(response.headers.get("content-length", 0)) > self.max_bytes:
             raise too_large(self._place, self.max_bytes)
         encoding = response.headers.get("content-encoding", "").strip().lower()
-        body = Body(self._place, encoding, self.max_bytes)
-        async for chunk in response.aiter_raw():
-            body.add(chunk)
-        return body.content()
+        spool = self.new_spool()
+        try:
+            body = Body(self._place, encoding, self.max_bytes, spool)
+            async for chunk in response.aiter_raw():
+                body.add(chunk)
+            return body.content()
+        except BaseException:
+            spool.close()
+            raise
 
     @property
     def _place(self) -> str:

@@ -1,6 +1,6 @@
 """What the composition root and the configuration need to know of a kind of source."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,3 @@ class SourceType:
     settings: type
     open: Callable[[Any, Path], SourcePort]
     location: Callable[[Any], str]
-
-
-async def only(payload: bytes) -> AsyncGenerator[bytes, None]:
-    """The payloads of a source that has one."""
-    yield payload

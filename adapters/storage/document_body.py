@@ -2,7 +2,8 @@
 
 import threading
 import zlib
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeAlias
 
 import zstandard
 
@@ -10,33 +11,34 @@ from domain.errors import CorruptLogError
 from domain.identifiers import DocumentHash
 
 _LEVEL = 3
+_NO_DICTIONARY = 0
 
-Row = tuple[DocumentHash, bytes, int]
+Row: TypeAlias = tuple[DocumentHash, bytes, int]
 """A document's hash, the frame, and the CRC-32 of the frame: not every flipped bit of a frame
 shows in what it decompresses to."""
 
-DictionaryRow = tuple[int, bytes, int]
-"""A dictionary's number, which frames name and which is in it as well, the dictionary, and the
-CRC-32 of it."""
+DictionaryRow: TypeAlias = tuple[int, bytes, int]
+"""A dictionary's number, which is in it as well and in every frame that needs it, the dictionary,
+and its CRC-32."""
 
-NO_DICTIONARY = 0
+_Decompress: TypeAlias = Callable[[bytes], bytes]
 
 
 class Packing:
     """Bodies to frames and back, with the dictionaries of a log. Any thread may use it."""
 
     def __init__(self) -> None:
-        self._dictionaries: dict[int, zstandard.ZstdCompressionDict] = {}
+        self._dictionaries: Mapping[int, zstandard.ZstdCompressionDict] = {}
         self._newest: zstandard.ZstdCompressionDict | None = None
         self._of_thread = threading.local()
 
     @property
     def has_dictionary(self) -> bool:
-        """Whether documents are made smaller by what others have in common with them."""
+        """Whether bodies are packed with what they have in common with others."""
         return self._newest is not None
 
     def learn(self, rows: Iterable[DictionaryRow]) -> None:
-        """Know these dictionaries from now on, the last of which is for bodies to come.
+        """Know these dictionaries, the last of which is for bodies to come.
 
         Raises:
             CorruptLogError: one of them is not what was stored.
@@ -44,21 +46,19 @@ class Packing:
         for row in rows:
             if damage := damage_of(row):
                 raise CorruptLogError(damage)
-            if row[0] not in self._dictionaries:
-                made = zstandard.ZstdCompressionDict(row[1])
+            number, content, _ = row
+            if number not in self._dictionaries:
+                made = zstandard.ZstdCompressionDict(content)
                 made.precompute_compress(level=_LEVEL)
-                self._dictionaries[row[0]] = made
-            self._newest = self._dictionaries[row[0]]
+                self._dictionaries = {**self._dictionaries, number: made}
+            self._newest = self._dictionaries[number]
 
-    def unknown(self, frames: Iterable[bytes]) -> Collection[int]:
-        """Which dictionaries `unpack` of these frames lacks."""
-        return {NO_DICTIONARY, *map(_dictionary_of, frames)} - {
-            NO_DICTIONARY,
-            *self._dictionaries,
-        }
+    def lacks(self, frames: Iterable[bytes]) -> bool:
+        """Whether one of these frames needs a dictionary that is not known."""
+        return not self._dictionaries.keys() >= _dictionaries_of(frames)
 
     def pack(self, bodies: Mapping[DocumentHash, bytes]) -> list[Row]:
-        """Bodies as they are stored. One compressor serves all: making it costs more than use."""
+        """Bodies as they are stored, by one compressor: making it costs more than using it."""
         compress = zstandard.ZstdCompressor(level=_LEVEL, dict_data=self._newest).compress
         frames = ((name, compress(body)) for name, body in bodies.items())
         return [(name, frame, zlib.crc32(frame)) for name, frame in frames]
@@ -69,19 +69,86 @@ class Packing:
         Raises:
             CorruptLogError: it is no frame, or its dictionary is not known.
         """
-        decompressors = self._decompressors()
-        try:
-            return [decompressors[_dictionary_of(frame)](frame) for frame in frames]
-        except KeyError as error:
-            raise CorruptLogError(missing(error.args[0])) from error
-        except zstandard.ZstdError as error:
-            raise CorruptLogError(f"it cannot be unpacked: {error}") from error
+        known = self._decompressors()
+        return [_unpacked(frame, known) for frame in frames]
 
-    def _decompressors(self) -> Mapping[int, Callable[[bytes], bytes]]:
-        """Those of this thread by dictionary: they are not to be used in two at once."""
-        known: dict[int, Callable[[bytes], bytes]] = self._of_thread.__dict__
+    def unpack_all(self, frames: Mapping[DocumentHash, bytes]) -> dict[DocumentHash, bytes]:
+        """The same by hash.
+
+        Raises:
+            CorruptLogError: the message has the hash.
+        """
+        known = self._decompressors()
+        bodies = {}
+        for name, frame in frames.items():
+            try:
+                bodies[name] = _unpacked(frame, known)
+            except CorruptLogError as error:
+                raise CorruptLogError(f"document {name}: {error}") from error
+        return bodies
+
+    def _decompressors(self) -> Mapping[int, _Decompress]:
+        """Those of this thread by dictionary: none may be used by two at once."""
+        known: dict[int, _Decompress] = self._of_thread.__dict__.setdefault("known", {})
         if len(known) <= len(self._dictionaries):
-            known[NO_DICTIONARY] = zstandard.ZstdDecompressor().decompress
+            known[_NO_DICTIONARY] = zstandard.ZstdDecompressor().decompress
             for number, dictionary in self._dictionaries.items():
                 known[number] = zstandard.ZstdDecompressor(dict_data=dictionary).decompress
         return known
+
+
+def checked(rows: Iterable[Row]) -> dict[DocumentHash, bytes]:
+    """The frames of rows.
+
+    Raises:
+        CorruptLogError: a frame is not what was packed; the message has its hash.
+    """
+    frames = {}
+    for name, frame, crc in rows:
+        if zlib.crc32(frame) != crc:
+            raise CorruptLogError(f"document {name}: its body is not what was stored")
+        frames[name] = frame
+    return frames
+
+
+def dictionary_row(content: bytes) -> DictionaryRow:
+    """A dictionary as it is stored."""
+    return _number_of(content), content, zlib.crc32(content)
+
+
+def damage_of(row: DictionaryRow) -> str | None:
+    """What is wrong with a dictionary and what to do about it, None where it is as it was."""
+    number, content, crc = row
+    if zlib.crc32(content) == crc and _number_of(content) == number:
+        return None
+    return (
+        f"dictionary {number} is not what was stored, and no document that needs it can be "
+        "read: restore the file from a backup"
+    )
+
+
+def _number_of(content: bytes) -> int:
+    return zstandard.ZstdCompressionDict(content).dict_id()
+
+
+def _dictionaries_of(frames: Iterable[bytes]) -> set[int]:
+    """What is no frame needs none."""
+    numbers = set()
+    for frame in frames:
+        try:
+            numbers.add(zstandard.get_frame_parameters(frame).dict_id)
+        except zstandard.ZstdError:
+            continue
+    return numbers - {_NO_DICTIONARY}
+
+
+def _unpacked(frame: bytes, known: Mapping[int, _Decompress]) -> bytes:
+    try:
+        return known[zstandard.get_frame_parameters(frame).dict_id](frame)
+    except zstandard.ZstdError as error:
+        raise CorruptLogError(f"it cannot be unpacked: {error}") from error
+    except KeyError as error:
+        raise CorruptLogError(
+            f"dictionary {error}, which it was packed with, is missing: "
+            "restore the file from a backup"
+        ) from error

@@ -3,9 +3,9 @@
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-import anyio
 import attrs
 
+from adapters.storage.growth import Growth
 from domain.asof import AtPosition, AtRecorded, RecordedAsOf
 from domain.identifiers import ORIGIN, CommitId, DocumentHash, Position, StreamName
 from domain.log import (
@@ -42,6 +42,7 @@ class MemoryStorage:
         self._head = Head()
         self._checkpoints: dict[View, Position] = {}
         self._rows: dict[View, dict[str, list[RowVersion]]] = {}
+        self._growth = Growth(lambda: 0)
 
     async def stage(self, commit_id: CommitId, documents: Mapping[DocumentHash, bytes]) -> None:
         check_documents(documents)
@@ -70,6 +71,7 @@ class MemoryStorage:
             self._streams[event.stream] = StreamHead(
                 version=event.stream_version, effective_at=event.effective_at
             )
+        self._growth.tell()
         return Appended(commit=made.commit, repeated=False)
 
     def _take_documents(self, commit: NewCommit) -> None:
@@ -149,7 +151,7 @@ class MemoryStorage:
         return packed
 
     async def grown(self) -> None:
-        await anyio.sleep(0.02)
+        await self._growth.wait()
 
     async def document_hashes(self) -> AsyncIterator[Sequence[DocumentHash]]:
         if self._documents:
@@ -176,6 +178,7 @@ class MemoryStorage:
             for key, value in change.puts.items():
                 rows[key].append(RowVersion(key=key, since=change.since, until=None, value=value))
         self._checkpoints[view] = upto
+        self._growth.tell()
         return True
 
     async def rows(self, view: View) -> AsyncIterator[Sequence[tuple[str, bytes]]]:
@@ -214,6 +217,7 @@ class MemoryStorage:
     async def drop(self, view: View) -> None:
         self._checkpoints.pop(view, None)
         self._rows.pop(view, None)
+        self._growth.tell()
 
     async def self_check(self) -> Sequence[Damage]:
         return []

@@ -22,10 +22,17 @@ CREATE TABLE events (
     UNIQUE (stream, stream_version)
 ) STRICT;
 
+-- A frame names its dictionary where it needs one.
 CREATE TABLE documents (
     hash       TEXT    NOT NULL UNIQUE,   -- SHA-256 of the canonical JSON, in hex
     body       BLOB    NOT NULL,          -- the canonical JSON as one zstd frame
     body_crc32 INTEGER NOT NULL           -- of `body` as it lies here
+) STRICT;
+
+CREATE TABLE dictionaries (
+    dictionary_id INTEGER NOT NULL UNIQUE, -- the one that zstd has in `content` and in frames
+    content       BLOB    NOT NULL,
+    content_crc32 INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE redactions (
@@ -51,6 +58,10 @@ CREATE TRIGGER documents_no_update BEFORE UPDATE ON documents
     BEGIN SELECT RAISE(ABORT, 'documents are append-only'); END;
 CREATE TRIGGER documents_no_delete BEFORE DELETE ON documents
     BEGIN SELECT RAISE(ABORT, 'documents are append-only'); END;
+CREATE TRIGGER dictionaries_no_update BEFORE UPDATE ON dictionaries
+    BEGIN SELECT RAISE(ABORT, 'dictionaries are append-only'); END;
+CREATE TRIGGER dictionaries_no_delete BEFORE DELETE ON dictionaries
+    BEGIN SELECT RAISE(ABORT, 'dictionaries are append-only'); END;
 CREATE TRIGGER redactions_no_update BEFORE UPDATE ON redactions
     BEGIN SELECT RAISE(ABORT, 'redactions are append-only'); END;
 CREATE TRIGGER redactions_no_delete BEFORE DELETE ON redactions

@@ -4,10 +4,9 @@ import json
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import aiosqlite
-import anyio
 import anyio.to_thread
 
 from adapters.storage import (
@@ -17,7 +16,9 @@ from adapters.storage import (
     sqlite_erasure,
     sqlite_views,
 )
-from adapters.storage.sqlite_database import SqliteDatabase
+from adapters.storage.growth import Growth
+from adapters.storage.sqlite_database import SqliteDatabase, beyond
+from adapters.storage.sqlite_documents import SqliteDocuments
 from domain.asof import AtPosition, AtRecorded, RecordedAsOf
 from domain.errors import CorruptLogError
 from domain.identifiers import ORIGIN, CommitId, DocumentHash, Position, StreamName
@@ -30,15 +31,12 @@ from domain.log import (
     StoredCommit,
     StoredEvent,
     StreamHead,
-    check_documents,
     make_commit,
     refuse_other_content,
 )
 from domain.ports.clock import ClockPort
 from domain.ports.storage import Damage, RowVersion, View, ViewChange
 from domain.timestamps import from_micros, to_micros
-
-_T = TypeVar("_T", int, str)
 
 _BATCH = 1000  # rows that are turned into objects between two turns of the event loop
 
@@ -47,6 +45,16 @@ _EVENTS = """
            schema_version, data, leaf_hash
     FROM events JOIN commits USING (commit_number)
 """
+_OF_CATEGORY = """
+    AND substr(stream, 1, instr(stream || '-', '-') - 1) IN (SELECT value FROM json_each(?3))
+"""
+# Found by the index: where they are few among many, nothing else of the log is looked at.
+_CANDIDATES = """
+    SELECT candidate.position FROM json_each(?3) AS category CROSS JOIN events AS candidate
+    WHERE candidate.stream = category.value
+       OR candidate.stream >= category.value || '-' AND candidate.stream < category.value || '.'
+"""
+_FEW = 5000
 _COMMITS = """
     SELECT commit_id, recorded_at_us, effective_at_us, first_position, last_position, root
     FROM commits
@@ -58,6 +66,8 @@ class SqliteStorage:
 
     def __init__(self, database: SqliteDatabase, clock: ClockPort) -> None:
         self._database = database
+        self._documents = SqliteDocuments(database)
+        self._growth = Growth(database.version)
         self._clock = clock
 
     @classmethod
@@ -70,7 +80,7 @@ class SqliteStorage:
         return cls(await SqliteDatabase.open(path), clock)
 
     async def stage(self, commit_id: CommitId, documents: Mapping[DocumentHash, bytes]) -> None:
-        bodies = await anyio.to_thread.run_sync(_packed, documents)
+        bodies = await self._documents.pack(documents)
         # Not `IMMEDIATE`: nobody else has to wait for what only this connection sees.
         async with self._database.transaction("BEGIN") as db:
             await db.executemany(
@@ -83,7 +93,7 @@ class SqliteStorage:
             await db.execute("DELETE FROM staged WHERE commit_id = ?", (commit_id,))
 
     async def append(self, commit: NewCommit) -> Appended:
-        bodies = await anyio.to_thread.run_sync(_packed, commit.documents)
+        bodies = await self._documents.pack(commit.documents)
         async with self._database.transaction() as db:
             if known := await _find_commit(db, commit.commit_id):
                 refuse_other_content(commit, await _events_of(db, known))
@@ -92,7 +102,8 @@ class SqliteStorage:
             made = await anyio.to_thread.run_sync(make_commit, commit, standing, self._clock.now())
             number = await _insert(db, made, bodies)
             await sqlite_erasure.erase(db, commit.erased, number)
-            return Appended(commit=made.commit, repeated=False)
+        self._growth.tell()
+        return Appended(commit=made.commit, repeated=False)
 
     async def read(
         self,
@@ -101,19 +112,21 @@ class SqliteStorage:
         upto: Position | None = None,
         categories: Sequence[str] | None = None,
     ) -> AsyncIterator[Sequence[StoredEvent]]:
-        sql = f"{_EVENTS} WHERE position > ? AND position <= ?"
+        sql = f"{_EVENTS} WHERE position > ?1 AND position <= ?2"
         arguments: list[Any] = []
         if categories is not None:
-            sql += (
-                " AND substr(stream, 1, instr(stream || '-', '-') - 1)"
-                " IN (SELECT value FROM json_each(?))"
-            )
             arguments = [json.dumps(categories)]
+            sql += _OF_CATEGORY
+            found = await self._database.fetch(
+                f"{_CANDIDATES} LIMIT {_FEW}", after, upto, *arguments
+            )
+            if len(found) < _FEW:
+                sql += f" AND position IN ({_CANDIDATES})"
         sql += f" ORDER BY position LIMIT {_BATCH}"
         last = (await self.head()).position if upto is None else upto
         while rows := await self._database.fetch(sql, after, last, *arguments):
             yield [_event(row) for row in rows]
-            after = _beyond(after, rows[-1][0])
+            after = beyond(after, rows[-1][0])
 
     async def head(self) -> Head:
         return _head(await self._one_commit("ORDER BY commit_number DESC"))
@@ -178,44 +191,26 @@ class SqliteStorage:
         sql = f"{_COMMITS} WHERE first_position > ? ORDER BY first_position LIMIT {_BATCH}"
         while rows := await self._database.fetch(sql, after):
             yield [_commit(row) for row in rows]
-            after = _beyond(after, rows[-1][3])
+            after = beyond(after, rows[-1][3])
 
     async def leaf_hashes(self, *, after: Position, upto: Position) -> Sequence[bytes]:
         sql = "SELECT leaf_hash FROM events WHERE position > ? AND position <= ? ORDER BY position"
         return [leaf for (leaf,) in await self._database.fetch(sql, after, upto)]
 
     async def documents(self, hashes: Iterable[DocumentHash]) -> Mapping[DocumentHash, bytes]:
-        rows = await self._bodies(hashes)
-        if len(rows) > _BATCH:
-            return await anyio.to_thread.run_sync(document_body.unpack_rows, rows)
-        return document_body.unpack_rows(rows)
+        return await self._documents.documents(hashes)
 
     async def packed(self, hashes: Iterable[DocumentHash]) -> Mapping[DocumentHash, bytes]:
-        return document_body.checked(await self._bodies(hashes))
+        return await self._documents.packed(hashes)
 
     def unpack(self, packed: Sequence[bytes]) -> Sequence[bytes]:
-        return document_body.unpack(packed)
-
-    async def _bodies(self, hashes: Iterable[DocumentHash]) -> list[document_body.Row]:
-        sql = """
-            SELECT hash, body, body_crc32 FROM documents
-            WHERE hash IN (SELECT value FROM json_each(?))
-              AND hash NOT IN (SELECT hash FROM redactions)
-        """
-        return await self._database.fetch(sql, json.dumps(list(hashes)))
+        return self._documents.unpack(packed)
 
     async def grown(self) -> None:
-        await anyio.sleep(0.02)
+        await self._growth.wait()
 
-    async def document_hashes(self) -> AsyncIterator[Sequence[DocumentHash]]:
-        sql = (
-            "SELECT hash FROM documents WHERE hash > ?"
-            f" AND hash NOT IN (SELECT hash FROM redactions) ORDER BY hash LIMIT {_BATCH}"
-        )
-        after = ""
-        while rows := await self._database.fetch(sql, after):
-            yield [DocumentHash(document_hash) for (document_hash,) in rows]
-            after = _beyond(after, rows[-1][0])
+    def document_hashes(self) -> AsyncIterator[Sequence[DocumentHash]]:
+        return self._documents.hashes()
 
     async def erasures(self) -> Mapping[DocumentHash, CommitId]:
         return await sqlite_erasure.erasures(self._database)
@@ -230,14 +225,16 @@ class SqliteStorage:
         self, view: View, changes: Sequence[ViewChange], *, after: Position, upto: Position
     ) -> bool:
         async with self._database.transaction() as db:
-            return await sqlite_views.advance(db, view, changes, after=after, upto=upto)
+            moved = await sqlite_views.advance(db, view, changes, after=after, upto=upto)
+        self._growth.tell()
+        return moved
 
     async def rows(self, view: View) -> AsyncIterator[Sequence[tuple[str, bytes]]]:
         sql = f"{sqlite_views.ROWS} LIMIT {_BATCH}"
         start = ""
         while rows := await self._database.fetch(sql, view.projection, view.version, start):
             yield rows
-            start = _beyond(start, rows[-1][0] + "\0")  # the next key there can be
+            start = beyond(start, rows[-1][0] + "\0")  # the next key there can be
 
     async def rows_within(
         self, view: View, ranges: Sequence[tuple[str, str]]
@@ -260,25 +257,13 @@ class SqliteStorage:
     async def drop(self, view: View) -> None:
         async with self._database.transaction() as db:
             await sqlite_views.drop(db, view)
+        self._growth.tell()
 
     async def self_check(self) -> Sequence[Damage]:
         return await sqlite_check.find_damage(self._database)
 
     async def close(self) -> None:
         await self._database.close()
-
-
-def _beyond(after: _T, last: _T) -> _T:
-    """*last*, after which the next batch begins: a damaged tree can bring the same rows for ever.
-
-    Raises:
-        CorruptLogError
-    """
-    if type(last) is not type(after) or last <= after:
-        raise CorruptLogError(
-            f"rows after {after} come out of order: restore the file from a backup"
-        )
-    return last
 
 
 async def _find_commit(db: aiosqlite.Connection, commit_id: CommitId) -> StoredCommit | None:
@@ -349,11 +334,6 @@ async def _insert(
         "INSERT OR REPLACE INTO frontier VALUES (1, ?, ?)", frontier_row.pack(made.frontier)
     )
     return cursor.lastrowid
-
-
-def _packed(documents: Mapping[DocumentHash, bytes]) -> list[document_body.Row]:
-    check_documents(documents)
-    return document_body.pack(documents)
 
 
 def _event_row(event: StoredEvent, commit_number: int | None) -> tuple[Any, ...]:

@@ -4,8 +4,9 @@ import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 
-from adapters.storage import frontier_row
+from adapters.storage import document_body, frontier_row
 from adapters.storage.sqlite_database import SCHEMA, SqliteDatabase
+from adapters.storage.sqlite_documents import DICTIONARIES
 from domain.errors import CorruptLogError
 from domain.ports.storage import Damage
 
@@ -18,7 +19,7 @@ _SCHEMA = """
 async def find_damage(database: SqliteDatabase) -> Sequence[Damage]:
     """Everything that SQLite, the schema, the numbers and the Merkle frontier tell."""
     found: list[str] = []
-    for check in (_integrity, _references, _schema, _counters, _order, _frontier, _erasures):
+    for check in _CHECKS:
         try:
             found += await check(database)
         except CorruptLogError as error:
@@ -80,3 +81,20 @@ async def _erasures(database: SqliteDatabase) -> list[str]:
         " WHERE body != zeroblob(length(body)) ORDER BY hash"
     )
     return [f"document {kept} is marked as erased, and its body is still there" for (kept,) in rows]
+
+
+async def _dictionaries(database: SqliteDatabase) -> list[str]:
+    rows = await database.fetch(DICTIONARIES)
+    return [damage for row in rows if (damage := document_body.damage_of(row))]
+
+
+_CHECKS = (
+    _integrity,
+    _references,
+    _schema,
+    _counters,
+    _order,
+    _frontier,
+    _erasures,
+    _dictionaries,
+)

@@ -5,13 +5,15 @@ import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import aiosqlite
 import anyio
 import anyio.to_thread
 
 from domain.errors import CorruptLogError, StorageUnavailableError
+
+_T = TypeVar("_T", int, str)
 
 SCHEMA = Path(__file__).with_name("schema.sql")
 # In a file that SQLite makes where it needs one, and that ends with the connection.
@@ -20,12 +22,11 @@ _STAGING = """
         commit_id  TEXT    NOT NULL,
         hash       TEXT    NOT NULL,
         body       BLOB    NOT NULL,
-        body_crc32 INTEGER NOT NULL,
-        UNIQUE (commit_id, hash)
+        body_crc32 INTEGER NOT NULL
     ) STRICT
 """
 _APPLICATION_ID = 0x416E6E6C  # "Annl": `file` and SQLite itself can tell what this is
-_SCHEMA_VERSION = 3
+_SCHEMA_VERSION = 4
 
 _BUSY_SECONDS = 5
 _RETRY_SECONDS = 0.02
@@ -40,17 +41,27 @@ _PRAGMAS = (
     "secure_delete=FAST",
     f"busy_timeout={_BUSY_SECONDS * 1000}",
 )
+# In KiB: the index of a hundred thousand hashes fits, so that a large commit writes no page twice.
+_WRITER_CACHE = "cache_size=-16000"
 
 
 class SqliteDatabase:
-    """A connection to write with and one to read with, each with a thread of its own."""
+    """A connection to write with and one to read with, each with a thread of its own.
+
+    A third one, the watcher, only looks whether anybody wrote.
+    """
 
     def __init__(
-        self, path: Path, writer: aiosqlite.Connection, reader: aiosqlite.Connection
+        self,
+        path: Path,
+        writer: aiosqlite.Connection,
+        reader: aiosqlite.Connection,
+        watcher: sqlite3.Connection,
     ) -> None:
         self.path = path
         self._writer = writer
         self._reader = reader
+        self._watcher = watcher
         self._writing = anyio.Lock()
 
     @classmethod
@@ -62,15 +73,16 @@ class SqliteDatabase:
         """
         with translated(path):
             await anyio.to_thread.run_sync(_make_file, path)
-            writer = await _connect(path)
+            writer = await _connect(path, _WRITER_CACHE)
             try:
                 await _prepare(writer, path)
                 await writer.execute_fetchall(_STAGING)
+                watcher = await anyio.to_thread.run_sync(_watch, path)
                 reader = await _connect(path, "query_only=ON")
             except BaseException:
                 await writer.close()
                 raise
-        return cls(path, writer, reader)
+        return cls(path, writer, reader, watcher)
 
     @asynccontextmanager
     async def transaction(
@@ -96,6 +108,12 @@ class SqliteDatabase:
         with translated(self.path):
             return list(await self._reader.execute_fetchall(sql, parameters))
 
+    def version(self) -> int:
+        """A number that another commit of anybody changes. To look costs microseconds."""
+        with translated(self.path):
+            ((number,),) = self._watcher.execute("PRAGMA data_version")
+        return int(number)
+
     async def truncate_wal(self) -> bool:
         """Fold the WAL into the file and empty it. False where others keep it in use."""
         async with self._writing:
@@ -105,12 +123,26 @@ class SqliteDatabase:
         return not busy
 
     async def close(self) -> None:
-        """Close both connections. The last one to leave folds the WAL into the file."""
+        """Close all connections. The last one to leave folds the WAL into the file."""
         with anyio.CancelScope(shield=True):
             try:
+                self._watcher.close()
                 await self._reader.close()
             finally:
                 await self._writer.close()
+
+
+def beyond(after: _T, last: _T) -> _T:
+    """*last*, after which the next batch begins: a damaged tree can bring the same rows for ever.
+
+    Raises:
+        CorruptLogError
+    """
+    if type(last) is not type(after) or last <= after:
+        raise CorruptLogError(
+            f"rows after {after} come out of order: restore the file from a backup"
+        )
+    return last
 
 
 def _make_file(path: Path) -> None:
@@ -120,6 +152,12 @@ def _make_file(path: Path) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     sqlite3.connect(path).close()
+
+
+def _watch(path: Path) -> sqlite3.Connection:
+    watcher = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+    watcher.execute("PRAGMA query_only=ON")
+    return watcher
 
 
 async def _connect(path: Path, *pragmas: str) -> aiosqlite.Connection:

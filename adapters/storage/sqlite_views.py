@@ -1,7 +1,7 @@
 """How views lie in SQLite: the rows that hold now, and those that once did."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import aiosqlite
@@ -22,6 +22,13 @@ _ARCHIVE = """
 _DELETE = "DELETE FROM view_rows WHERE projection = ? AND version = ? AND key = ?"
 _PUT = "INSERT OR REPLACE INTO view_rows VALUES (?, ?, ?, ?, ?)"
 _KEYS = "projection = ?1 AND version = ?2 AND key >= ?3 AND key < ?4"
+# Nothing where the view has gone beyond the position. One statement, so that it cannot meanwhile.
+_ROWS_NOW = f"""
+    SELECT key, value FROM view_rows
+    WHERE {_KEYS}
+      AND ?5 >= (SELECT position FROM checkpoints WHERE projection = ?1 AND version = ?2)
+    ORDER BY key LIMIT ?6
+"""
 _BOUND = f"""
     coalesce((SELECT key FROM view_rows WHERE {_KEYS} ORDER BY key LIMIT 1 OFFSET ?5), ?4)
 """
@@ -35,7 +42,9 @@ _ROWS_AT = f"""
 """
 # JSON texts of SQLite end at a NUL, which keys just beyond others end in.
 _ESCAPES = (("\1", "\1b"), ("\0", "\1a"))
-_UNESCAPED = "replace(replace(ranges.value ->> {}, char(1) || 'a', char(0)), char(1) || 'b', char(1))"
+_UNESCAPED = (
+    "replace(replace(ranges.value ->> {}, char(1) || 'a', char(0)), char(1) || 'b', char(1))"
+)
 _WITHIN = f"""
     SELECT view_rows.key, view_rows.value
     FROM json_each(?3) AS ranges CROSS JOIN view_rows
@@ -86,13 +95,13 @@ async def advance(
 async def _change(db: aiosqlite.Connection, view: View, change: ViewChange) -> None:
     keys = change.deletes | change.puts.keys()
     if view.keeps_past:
-        await db.executemany(_ARCHIVE, [(change.since, *_name(view), key) for key in keys])
-    await db.executemany(_DELETE, [(*_name(view), key) for key in change.deletes])
+        await db.executemany(_ARCHIVE, ((change.since, *_name(view), key) for key in keys))
+    await db.executemany(_DELETE, ((*_name(view), key) for key in change.deletes))
     await db.executemany(_PUT, _put_rows(view, change.since, change.puts))
 
 
-def _put_rows(view: View, since: Position, puts: Mapping[str, bytes]) -> list[tuple[Any, ...]]:
-    return [(*_name(view), key, since, value) for key, value in puts.items()]
+def _put_rows(view: View, since: Position, puts: Mapping[str, bytes]) -> Iterator[tuple[Any, ...]]:
+    return ((*_name(view), key, since, value) for key, value in puts.items())
 
 
 async def rows_within(
@@ -114,8 +123,12 @@ async def rows_at(
 ) -> Sequence[tuple[str, bytes]]:
     """Rows of a range as they were.
 
-    It is read in parts, or a half that has nothing of that position would be read to its end.
+    Beyond the checkpoint they are those that hold now. All else is read in parts, or a half that
+    has nothing of that position would be read to its end.
     """
+    now = await database.fetch(_ROWS_NOW, *_name(view), start, stop, position, limit)
+    if now:
+        return now
     found: list[tuple[str, bytes]] = []
     some = 2 * limit
     while True:

@@ -124,9 +124,10 @@ class EventStorePort(Protocol):
         ...
 
     async def grown(self) -> None:
-        """Wait until the log or a view may have changed, by whomever, since the last call.
+        """Wait until the log or a view may have changed, by whomever, since this task last asked.
 
-        It may return without a change, but no change stays untold for more than 50 ms.
+        A task that never did need not wait. It may return without a change, but none stays
+        untold for more than 50 ms.
         """
         ...
 

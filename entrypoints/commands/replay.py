@@ -79,6 +79,7 @@ async def _replay(
     from application.replay import redacted_entries, render_answer, render_file, replay
     from domain.timestamps import to_rfc_3339
     from entrypoints.container import formats, opened
+    from entrypoints.garbage import uncollected
     from entrypoints.settings import read_settings
 
     wanted = asked(at, effective_at)
@@ -86,7 +87,7 @@ async def _replay(
     async with opened(settings.config, settings.data_dir, must_exist=True) as container:
         log = container.log()
         moment = await resolve_from_log(wanted, log, container.clock())
-        with progress("Replaying") as advance:
+        with progress("Replaying") as advance, uncollected():
             past = await replay(log, moment, advance)
         registry = past.registry(registry_name)
         documents = container.documents()

@@ -76,13 +76,15 @@ def verify(
 
 async def _verify(config_file: Path | None, data_dir: Path | None) -> "Verification":
     from application.verify import verify as verify_log
-    from entrypoints.container import opened
+    from entrypoints.container import check_apart, opened
+    from entrypoints.garbage import uncollected
     from entrypoints.settings import read_settings
 
     settings = read_settings(config_file, data_dir)
+    apart = check_apart(settings.config, settings.data_dir)
     async with opened(settings.config, settings.data_dir, must_exist=True) as container:
-        with progress("Verifying") as advance:
-            return await verify_log(container.storage(), advance)
+        with progress("Verifying") as advance, uncollected():
+            return await verify_log(container.storage(), advance, apart)
 
 
 def _write(result: "Verification") -> None:

@@ -1,25 +1,20 @@
-"""Successes as answers: bodies, and what lets clients and caches ask again for next to nothing."""
+"""Successes as answers, and what lets clients and caches ask again for next to nothing."""
 
 import json
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import Response
 
+from application.moments import Moment
+from application.projector import Live
 from application.served import ServedRegistry
 from domain.timestamps import to_rfc_3339
+from entrypoints.http.answer import Answer
+from entrypoints.http.asking import asking
 from entrypoints.http.services import Services
 
 JSON = "application/json"
-EXPOSED_HEADERS = (
-    b"ETag",
-    b"Registry-Position",
-    b"Registry-Withdrawals",
-    b"Registry-Recorded-At",
-    b"Registry-Effective-At",
-)
-"""What pages of other origins may read of an answer."""
 
 # A sync can change any answer at any moment, and pages of a walk must fit each other. Asking
 # again costs a 304, which is cheaper than explaining a stale page.
@@ -28,14 +23,14 @@ _CACHE_CONTROL = "public, max-age=0, must-revalidate"
 IMMUTABLE = "public, max-age=31536000, immutable"
 
 
-def json_answer(value: Any) -> Response:
+def json_answer(value: Any) -> Answer:
     """An answer that no cache may keep."""
     return passing_answer(encode(value), JSON)
 
 
-def passing_answer(body: str | bytes, media_type: str) -> Response:
+def passing_answer(body: bytes, media_type: str) -> Answer:
     """An answer of any type that no cache may keep."""
-    return Response(body, headers={"Cache-Control": "no-store"}, media_type=media_type)
+    return Answer(body=body, headers={"Cache-Control": "no-store"}, media_type=media_type)
 
 
 def encode(value: Any) -> bytes:
@@ -60,22 +55,21 @@ async def answer_from(
     registry: ServedRegistry,
     render: Callable[[], Awaitable[bytes]],
     variant: str = "official",
-    keep_as: Hashable = None,
     media_type: str = JSON,
-) -> Response:
-    """What *render* makes of a registry version, or 304 where the client has it already.
-
-    With *keep_as* the body is kept for others who ask for the same of this registry version.
-    """
+) -> Answer:
+    """What *render* makes of a registry version, or nothing where the client has it already."""
     tag = entity_tag(services, registry, variant)
-    headers = {"ETag": tag, **_registry_headers(registry)}
-    if _is_known(request, tag):
-        return Response(status_code=304, headers=headers)
-    made = render() if keep_as is None else services.kept.get((tag, keep_as), render)
-    return Response(await made, headers=headers, media_type=media_type)
+    is_known = asking(request.scope).known_coding(tag) is not None
+    return Answer(
+        media_type=media_type,
+        headers=_registry_headers(registry),
+        body=None if is_known else await render(),
+        tag=tag,
+        basis=_basis(registry.moment),
+    )
 
 
-def _registry_headers(registry: ServedRegistry) -> dict[str, str]:
+def _registry_headers(registry: ServedRegistry) -> Mapping[str, str]:
     headers = {
         "Registry-Position": str(registry.position),
         "Registry-Withdrawals": registry.withdrawals,
@@ -91,10 +85,21 @@ def _registry_headers(registry: ServedRegistry) -> dict[str, str]:
     return headers
 
 
-def _is_known(request: Request, tag: str) -> bool:
-    """Whether If-None-Match (RFC 9110 section 13.1.2) names *tag*; it compares weakly."""
-    for header in request.headers.getlist("if-none-match"):
-        known = [part.strip().removeprefix("W/") for part in header.split(",")]
-        if tag in known or known == ["*"]:
-            return True
-    return False
+def _basis(moment: Moment | None) -> Callable[[Live], Hashable]:
+    if moment is None:
+        return _of_changes
+    return _of_redactions if moment.is_fixed else _of_everything
+
+
+def _of_changes(live: Live) -> Hashable:
+    return live.changed_position, len(live.redactions)
+
+
+def _of_everything(live: Live) -> Hashable:
+    """A time or a pin may stand for another commit after every one."""
+    return live.position, len(live.redactions)
+
+
+def _of_redactions(live: Live) -> Hashable:
+    """What was recorded up to a position is the same ever after, but for what is erased."""
+    return len(live.redactions)

@@ -12,7 +12,6 @@ from xml.etree import ElementTree
 import anyio.to_thread
 import attrs
 from starlette.requests import Request
-from starlette.responses import Response
 
 from application.change_details import SHOWN, ServerChange, VersionChange
 from application.served import ServedRegistry
@@ -20,6 +19,7 @@ from domain.change import ChangeClass, Difference
 from domain.comparison import Outcome
 from domain.identifiers import EntryKind
 from domain.timestamps import to_rfc_3339
+from entrypoints.http.answer import Answer
 from entrypoints.http.answers import answer_from
 from entrypoints.http.asked import asked_registry, asked_span
 from entrypoints.http.endpoint import Endpoint, Parameter
@@ -52,7 +52,7 @@ class _Feed:
     classes: frozenset[ChangeClass]
 
 
-async def changes_atom(services: Services, request: Request) -> Response:
+async def changes_atom(services: Services, request: Request) -> Answer:
     await asked_span(services, request)  # which refuses what has no order
     registry = await asked_registry(services, request)
     limit = asked_limit(read_query(request), LIMIT)

@@ -5,9 +5,9 @@ from functools import partial
 
 import attrs
 from starlette.requests import Request
-from starlette.responses import Response
 
 from domain.ports.deployed import DeployedServer
+from entrypoints.http.answer import Answer
 from entrypoints.http.answers import json_answer
 from entrypoints.http.asked import asked_registry
 from entrypoints.http.endpoint import Endpoint, in_every_registry
@@ -17,17 +17,17 @@ from entrypoints.http.toolhive import GROUP
 _LIST, _ONE = "/deployed", "/deployed/{name}"
 
 
-async def list_deployed(services: Services, request: Request) -> Response:
+async def list_deployed(services: Services, request: Request) -> Answer:
     registry = await asked_registry(services, request)
     return _answer(await services.deployed.of_registry(registry.definition.name))
 
 
-async def get_deployed(services: Services, request: Request) -> Response:
+async def get_deployed(services: Services, request: Request) -> Answer:
     await asked_registry(services, request)
     return _answer(await services.deployed.of_server(request.path_params["name"]))
 
 
-def _answer(servers: Sequence[DeployedServer]) -> Response:
+def _answer(servers: Sequence[DeployedServer]) -> Answer:
     return json_answer([attrs.asdict(server) for server in servers])
 
 

@@ -6,11 +6,12 @@ from typing import Any, TypeAlias
 
 import attrs
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import StreamingResponse
 
+from entrypoints.http.answer import Answer
 from entrypoints.http.services import Services
 
-Handler: TypeAlias = Callable[[Services, Request], Awaitable[Response]]
+Handler: TypeAlias = Callable[[Services, Request], Awaitable[Answer | StreamingResponse]]
 
 REGISTRY = "/registry/{registryName}"
 ROOT = ("",)
@@ -52,7 +53,8 @@ class Endpoint:
     """One method of one path, below each of `bases`. The first base is the one to recommend.
 
     `answer` names the schema of a success, None where there is none or it is not JSON; `body`
-    names that of the request. `errors` are the statuses of the errors beside 500.
+    names that of the request. `errors` are the statuses of the errors beside 500. The answers of
+    a `lasting` one follow from the URL and the registry version, so they are kept.
     """
 
     method: str = "GET"
@@ -67,3 +69,4 @@ class Endpoint:
     answer: str | None = None
     media_type: str = "application/json"
     errors: tuple[int, ...] = ()
+    lasting: bool = False

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from starlette.responses import Response
-
 from domain.errors import AnnalsError, InvalidQueryError
 from entrypoints.error_codes import code_of
+from entrypoints.http.answer import Answer
 
 _log = logging.getLogger(__name__)
 _TOLD = (HTTPStatus.NOT_IMPLEMENTED, HTTPStatus.BAD_GATEWAY)  # neither lies within the registry
@@ -22,7 +21,7 @@ def problem(
     errors: Sequence[Mapping[str, Any]] = (),
     headers: Mapping[str, str] | None = None,
     **more: str,
-) -> Response:
+) -> Answer:
     """An error. `errors` have a `location`, a `message` and perhaps a `value`; *more* are
     members that only errors of a kind have.
     """
@@ -34,15 +33,15 @@ def problem(
         "error": detail,
         **more,
     }
-    return Response(
-        json.dumps(body, separators=(",", ":")),
-        status,
-        {"Cache-Control": "no-store", **(headers or {})},
+    return Answer(
+        status=status,
         media_type="application/problem+json",
+        headers={"Cache-Control": "no-store", **(headers or {})},
+        body=json.dumps(body, separators=(",", ":")).encode(),
     )
 
 
-def problem_of(error: Exception) -> Response:
+def problem_of(error: Exception) -> Answer:
     """The answer to an error. What is not the client's to know goes to the log instead."""
     status = code_of(error).http_status if isinstance(error, AnnalsError) else 500
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR and status not in _TOLD:

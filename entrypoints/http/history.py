@@ -5,7 +5,6 @@ from functools import partial
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import Response
 
 from application.change_details import ALL_CLASSES, SHOWN, parse_classes
 from application.change_feed import BEGINNING, FeedPage, Mark, parse_mark
@@ -15,6 +14,7 @@ from domain.asof import EXPECTED, Asked, parse_as_of, parse_effective_at
 from domain.change import ChangeClass
 from domain.errors import InvalidCursorError, InvalidInputError, MalformedQueryError
 from domain.identifiers import EntryKind, EntryName
+from entrypoints.http.answer import Answer
 from entrypoints.http.answers import JSON, passing_answer
 from entrypoints.http.asked import asked_span, named, together
 from entrypoints.http.endpoint import Endpoint, Parameter, in_every_registry
@@ -65,7 +65,7 @@ LIMIT = Parameter(
 )
 
 
-async def changes(services: Services, request: Request) -> Response:
+async def changes(services: Services, request: Request) -> Answer:
     registry, upto = await asked_span(services, request)
     classes = asked_classes(request, ALL_CLASSES)
     limit = asked_limit(read_query(request), LIMIT)
@@ -73,7 +73,7 @@ async def changes(services: Services, request: Request) -> Response:
     return _feed_answer(page, classes, with_entries=True)
 
 
-async def diff(services: Services, request: Request) -> Response:
+async def diff(services: Services, request: Request) -> Answer:
     query = read_query(request)
     old, new = await _sides(services, request, query)
     classes = asked_classes(request, SHOWN)
@@ -118,7 +118,7 @@ def _after_name(query: Mapping[str, str]) -> EntryName | None:
     return EntryName(EntryKind(kind), name)
 
 
-async def server_history(services: Services, request: Request) -> Response:
+async def server_history(services: Services, request: Request) -> Answer:
     registry, upto = await asked_span(services, request)
     name = EntryName(EntryKind.SERVER, request.path_params["serverName"])
     classes = asked_classes(request, SHOWN)
@@ -161,7 +161,7 @@ def asked_classes(request: Request, default: frozenset[ChangeClass]) -> frozense
 
 def _feed_answer(
     page: FeedPage, classes: frozenset[ChangeClass], *, with_entries: bool
-) -> Response:
+) -> Answer:
     body = changes_json(page.changes, feed_metadata(page), classes, with_entries=with_entries)
     return passing_answer(body, JSON)
 

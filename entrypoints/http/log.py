@@ -3,11 +3,11 @@
 from functools import partial
 
 from starlette.requests import Request
-from starlette.responses import Response
 
 from domain.errors import InvalidNoteError, NotFoundError
 from domain.notes import parse_note, parse_signatures
 from domain.tiles import ENTRIES, parse_tile
+from entrypoints.http.answer import Answer
 from entrypoints.http.answers import IMMUTABLE, json_answer
 from entrypoints.http.endpoint import Endpoint
 from entrypoints.http.services import Services
@@ -19,12 +19,12 @@ _TEXT, _BINARY = "text/plain; charset=utf-8", "application/octet-stream"
 _SIGNATURE = "\u2014 "
 
 
-async def get_checkpoint(services: Services, _request: Request) -> Response:
+async def get_checkpoint(services: Services, _request: Request) -> Answer:
     transparency = services.transparency
     return _passing(str(await transparency.note(await transparency.head())))
 
 
-async def get_witnessed(services: Services, _request: Request) -> Response:
+async def get_witnessed(services: Services, _request: Request) -> Answer:
     if (note := await services.transparency.witnessed()) is None:
         raise NotFoundError(
             "No witness has cosigned this log yet: log.witnesses of the configuration names who may"
@@ -32,19 +32,19 @@ async def get_witnessed(services: Services, _request: Request) -> Response:
     return _passing(str(note))
 
 
-async def get_key(services: Services, _request: Request) -> Response:
+async def get_key(services: Services, _request: Request) -> Answer:
     return _passing(f"{services.transparency.key}\n")
 
 
-async def get_tile(services: Services, request: Request) -> Response:
+async def get_tile(services: Services, request: Request) -> Answer:
     return await _tile(services, request.path_params["tilePath"])
 
 
-async def get_entries(services: Services, request: Request) -> Response:
+async def get_entries(services: Services, request: Request) -> Answer:
     return await _tile(services, f"{ENTRIES}/{request.path_params['tilePath']}")
 
 
-async def add_cosignatures(services: Services, request: Request) -> Response:
+async def add_cosignatures(services: Services, request: Request) -> Answer:
     text = await _read_text(request)
     if text.startswith(_SIGNATURE):
         checkpoint, lines = (await services.transparency.head()).text, parse_signatures(text)
@@ -55,9 +55,9 @@ async def add_cosignatures(services: Services, request: Request) -> Response:
     return json_answer({"checkpoint": checkpoint, "witnesses": witnesses})
 
 
-async def _tile(services: Services, path: str) -> Response:
+async def _tile(services: Services, path: str) -> Answer:
     body = await services.transparency.tile(parse_tile(path))
-    return Response(body, headers={"Cache-Control": IMMUTABLE}, media_type=_BINARY)
+    return Answer(body=body, headers={"Cache-Control": IMMUTABLE}, media_type=_BINARY)
 
 
 async def _read_text(request: Request) -> str:
@@ -67,8 +67,8 @@ async def _read_text(request: Request) -> str:
         raise InvalidNoteError("not a signed note: expected UTF-8") from error
 
 
-def _passing(text: str) -> Response:
-    return Response(text, headers={"Cache-Control": "no-cache"}, media_type=_TEXT)
+def _passing(text: str) -> Answer:
+    return Answer(body=text.encode(), headers={"Cache-Control": "no-cache"}, media_type=_TEXT)
 
 
 _endpoint = partial(Endpoint, bases=_BASES, group=GROUP)

@@ -3,17 +3,17 @@
 from functools import partial
 
 import attrs
-from application.registry_index import ServedVersion
 from starlette.requests import Request
-from starlette.responses import Response
 
 from application.cursor import encode_cursor
 from application.documents import unredacted
 from application.queries import LATEST, Page, server_version, versions_of
+from application.registry_index import ServedVersion
 from application.rendering import server_list, version_response
 from application.served import ServedRegistry
 from domain.errors import InvalidCursorError, NotSupportedError
 from domain.redaction import Redaction
+from entrypoints.http.answer import Answer
 from entrypoints.http.answers import answer_from, json_answer
 from entrypoints.http.asked import asked_registry, moment_of
 from entrypoints.http.endpoint import Endpoint, in_every_registry
@@ -36,15 +36,15 @@ GROUP = "official"
 _BASES = in_every_registry("/v0.1", "/v0", "")
 
 
-async def list_servers(services: Services, request: Request) -> Response:
+async def list_servers(services: Services, request: Request) -> Answer:
     registry = await asked_registry(services, request)
     query = list_query(request)
     _refuse_other_moment(registry, query)
     render = partial(_page, services, registry, query)
-    return await answer_from(services, request, registry, render, keep_as=query)
+    return await answer_from(services, request, registry, render)
 
 
-async def list_versions(services: Services, request: Request) -> Response:
+async def list_versions(services: Services, request: Request) -> Answer:
     registry = await asked_registry(services, request)
     versions = await registry.versions(request.path_params["serverName"])
     page = Page(versions_of(versions, include_deleted=include_deleted(request)), None)
@@ -52,7 +52,7 @@ async def list_versions(services: Services, request: Request) -> Response:
     return await answer_from(services, request, registry, render)
 
 
-async def get_version(services: Services, request: Request) -> Response:
+async def get_version(services: Services, request: Request) -> Answer:
     registry = await asked_registry(services, request)
     served = server_version(
         await registry.versions(request.path_params["serverName"]),
@@ -67,7 +67,7 @@ async def get_version(services: Services, request: Request) -> Response:
     return await answer_from(services, request, registry, render)
 
 
-async def refuse_to_publish(services: Services, request: Request) -> Response:
+async def refuse_to_publish(services: Services, request: Request) -> Answer:
     await asked_registry(services, request)
     raise NotSupportedError(
         "This registry is fed from its sources: change the server there, and the next sync "
@@ -75,17 +75,17 @@ async def refuse_to_publish(services: Services, request: Request) -> Response:
     )
 
 
-async def health(services: Services, request: Request) -> Response:
+async def health(services: Services, request: Request) -> Answer:
     await asked_registry(services, request)
     return json_answer({"status": "ok"})
 
 
-async def ping(services: Services, request: Request) -> Response:
+async def ping(services: Services, request: Request) -> Answer:
     await asked_registry(services, request)
     return json_answer({"pong": True})
 
 
-async def version(services: Services, request: Request) -> Response:
+async def version(services: Services, request: Request) -> Answer:
     await asked_registry(services, request)
     release = services.release
     return json_answer(
@@ -131,6 +131,7 @@ ENDPOINTS = (
     _endpoint(
         path="/servers",
         handler=list_servers,
+        lasting=True,
         summary="List servers, in the order of name and version, page by page.",
         query=(CURSOR, LIMIT, SEARCH, UPDATED_SINCE, VERSION, INCLUDE_DELETED, *MOMENT),
         answer="ServerList",
@@ -139,6 +140,7 @@ ENDPOINTS = (
     _endpoint(
         path="/servers/{serverName}/versions/{version}",
         handler=get_version,
+        lasting=True,
         summary="One version of a server; `latest` is the latest that is not deleted.",
         query=(INCLUDE_DELETED, *MOMENT),
         answer="ServerResponse",
@@ -147,6 +149,7 @@ ENDPOINTS = (
     _endpoint(
         path="/servers/{serverName}/versions",
         handler=list_versions,
+        lasting=True,
         summary="All versions of a server, the newest publication first.",
         query=(INCLUDE_DELETED, *MOMENT),
         answer="ServerList",
@@ -155,6 +158,7 @@ ENDPOINTS = (
     _endpoint(
         path="/servers/{serverName}",
         handler=get_version,
+        lasting=True,
         summary="The latest version of a server, as older clients ask for it.",
         query=(INCLUDE_DELETED, *MOMENT),
         answer="ServerResponse",

@@ -11,8 +11,8 @@ from typing import Any
 import anyio.to_thread
 from ruamel.yaml import YAML
 from starlette.requests import Request
-from starlette.responses import Response
 
+from entrypoints.http.answer import Answer
 from entrypoints.http.answers import JSON, passing_answer
 from entrypoints.http.asked import asked_registry
 from entrypoints.http.endpoint import PATH_PARAMETERS, REGISTRY, ROOT, Endpoint, path_parameters
@@ -44,15 +44,15 @@ def documented(endpoints: Sequence[Endpoint]) -> tuple[Endpoint, ...]:
     def as_yaml() -> str:
         return _yaml_of(json.loads(as_json()))  # as JSON has it: no anchors for what is shared
 
-    async def get_json(_services: Services, _request: Request) -> Response:
-        return passing_answer(as_json(), JSON)
+    async def get_json(_services: Services, _request: Request) -> Answer:
+        return passing_answer(as_json().encode(), JSON)
 
-    async def get_yaml(services: Services, request: Request) -> Response:
+    async def get_yaml(services: Services, request: Request) -> Answer:
         await asked_registry(services, request)
-        return passing_answer(await anyio.to_thread.run_sync(as_yaml), _YAML)
+        return passing_answer((await anyio.to_thread.run_sync(as_yaml)).encode(), _YAML)
 
-    async def get_page(_services: Services, _request: Request) -> Response:
-        return passing_answer(_page(everything), _HTML)
+    async def get_page(_services: Services, _request: Request) -> Answer:
+        return passing_answer(_page(everything).encode(), _HTML)
 
     endpoint = functools.partial(Endpoint, group=GROUP)
     everything = (

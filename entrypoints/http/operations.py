@@ -2,38 +2,46 @@
 
 from functools import partial
 
+import anyio.to_thread
 from starlette.requests import Request
-from starlette.responses import Response
 
+from entrypoints.http.answer import Answer
 from entrypoints.http.answers import json_answer, passing_answer
 from entrypoints.http.endpoint import ROOT, Endpoint
 from entrypoints.http.errors import problem
-from entrypoints.http.metrics import METRICS_TYPE, metrics_text
+from entrypoints.http.metrics import METRICS_TYPE, State, metrics_text
 from entrypoints.http.services import Services
 
 GROUP = "operations"
 
 
-async def health(_services: Services, _request: Request) -> Response:
+async def health(_services: Services, _request: Request) -> Answer:
     return json_answer({"status": "healthy"})
 
 
-async def readiness(services: Services, _request: Request) -> Response:
+async def readiness(services: Services, _request: Request) -> Answer:
     if (reason := services.readiness()) is not None:
         return problem(503, reason)
     return json_answer({"status": "ready"})
 
 
-async def version(services: Services, _request: Request) -> Response:
+async def version(services: Services, _request: Request) -> Answer:
     return json_answer(services.release)
 
 
-async def metrics(services: Services, _request: Request) -> Response:
+async def metrics(services: Services, _request: Request) -> Answer:
     registries = [
         (registry.definition.name, (await registry.whole()).server_versions)
         for registry in await services.registries.every()
     ]
-    text = metrics_text(services.registries.live, registries, services.configuration())
+    state = State(
+        live=services.registries.live,
+        head=(await services.transparency.head()).size,
+        registries=registries,
+        configuration=services.configuration(),
+        syncs=services.syncs(),
+    )
+    text = await anyio.to_thread.run_sync(metrics_text, services.measures.collectors, state)
     return passing_answer(text, METRICS_TYPE)
 
 

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
+from types import MappingProxyType
 from urllib.parse import parse_qsl
 
 import attrs
@@ -88,14 +90,19 @@ class ListQuery:
     asked: Asked | None = None
 
 
-def read_query(request: Request) -> dict[str, str]:
+def read_query(request: Request) -> Mapping[str, str]:
     """The parameters of a query. The last of a name counts; an empty one is as if not there.
 
     Raises:
         InvalidInputError: it is not UTF-8.
     """
+    return _parsed(request.scope["query_string"])
+
+
+@lru_cache(maxsize=16)  # each of those who need it reads it anew
+def _parsed(query: bytes) -> Mapping[str, str]:
     try:
-        return dict(parse_qsl(request.scope["query_string"].decode(), errors="strict"))
+        return MappingProxyType(dict(parse_qsl(query.decode(), errors="strict")))
     except UnicodeDecodeError as error:
         raise InvalidInputError("The query is not UTF-8: percent-encode it as UTF-8") from error
 
@@ -177,7 +184,7 @@ def asked_limit(query: Mapping[str, str], parameter: Parameter = LIMIT) -> int:
     return int(text)
 
 
-def _boolean(query: dict[str, str], name: str) -> bool | None:
+def _boolean(query: Mapping[str, str], name: str) -> bool | None:
     text = query.get(name)
     if text is None:
         return None
@@ -186,7 +193,7 @@ def _boolean(query: dict[str, str], name: str) -> bool | None:
     return _BOOLEANS[text]
 
 
-def _updated_since(query: dict[str, str]) -> datetime | None:
+def _updated_since(query: Mapping[str, str]) -> datetime | None:
     text = query.get("updated_since")
     if text is None:
         return None

@@ -1,9 +1,9 @@
 """Which moments have names. They are given on the command line."""
 
 from starlette.requests import Request
-from starlette.responses import Response
 
 from application.pins import pin_members
+from entrypoints.http.answer import Answer
 from entrypoints.http.answers import json_answer
 from entrypoints.http.endpoint import Endpoint
 from entrypoints.http.services import Services
@@ -12,7 +12,7 @@ from entrypoints.http.sources import BASES
 GROUP = "registries"
 
 
-async def list_pins(services: Services, _request: Request) -> Response:
+async def list_pins(services: Services, _request: Request) -> Answer:
     named = await services.registries.pins()
     return json_answer({"pins": [pin_members(*each) for each in named]})
 

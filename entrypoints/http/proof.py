@@ -4,7 +4,6 @@ import json
 from functools import partial
 
 from starlette.requests import Request
-from starlette.responses import Response
 
 from application.queries import LATEST, server_version
 from application.rendering import redaction_members
@@ -17,6 +16,7 @@ from domain.identifiers import EntryKind, EntryName
 from domain.log import leaf_data
 from domain.notes import to_base64
 from domain.redaction import Redaction
+from entrypoints.http.answer import Answer
 from entrypoints.http.answers import answer_from
 from entrypoints.http.asked import asked_registry
 from entrypoints.http.endpoint import Endpoint, Parameter, in_every_registry
@@ -35,7 +35,7 @@ PROVEN_VERSION = Parameter(
 )
 
 
-async def get_proof(services: Services, request: Request) -> Response:
+async def get_proof(services: Services, request: Request) -> Answer:
     registry = await asked_registry(services, request)
     served = await _served(registry, request)
     checkpoint = await _checkpoint(services.transparency, registry)

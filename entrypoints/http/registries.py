@@ -4,12 +4,12 @@ from functools import partial
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import Response
 
 from application.served import ServedRegistry, changed_at
 from domain.composition import default_registry
 from domain.identifiers import RegistryName
 from domain.timestamps import to_rfc_3339
+from entrypoints.http.answer import Answer
 from entrypoints.http.answers import json_answer
 from entrypoints.http.endpoint import Endpoint
 from entrypoints.http.services import Services
@@ -18,13 +18,13 @@ from entrypoints.http.sources import BASES
 GROUP = "registries"
 
 
-async def list_registries(services: Services, _request: Request) -> Response:
+async def list_registries(services: Services, _request: Request) -> Answer:
     default = await _default(services)
     found = [await _registry(one, default) for one in await services.registries.every()]
     return json_answer({"registries": found})
 
 
-async def get_registry(services: Services, request: Request) -> Response:
+async def get_registry(services: Services, request: Request) -> Answer:
     registry = await services.registries.asked(request.path_params["registryName"])
     return json_answer(await _registry(registry, await _default(services)))
 

@@ -6,17 +6,19 @@ from typing import Any, TypeAlias
 import anyio
 import attrs
 
-from application.change_feed import ChangeFeed
+from application.change_feed import ChangeFeed, Mark
 from application.configuration import ConfigurationReport
 from application.documents import Documents
 from application.registries import Registries
 from application.registry_diff import RegistryDiff
 from application.source_overview import SourceOverview
 from application.sync import SyncOutcome
+from application.sync_counts import SyncCount
 from application.transparency import Transparency
 from application.webhooks import WebhookOverview
 from domain.ports.deployed import DeployedPort
-from entrypoints.http.kept_answers import KeptAnswers
+from entrypoints.http.kept_answers import Kept
+from entrypoints.http.measures import Measures
 
 ToToolhive: TypeAlias = Callable[[Mapping[str, Any]], tuple[str, str, dict[str, Any]]]
 
@@ -28,7 +30,8 @@ class Services:
     `configuration` of the file they come from. `sync_now` waits for a sync of the source of a
     name, which begins after the call, and raises SourceNotFoundError. `webhooks` tells of every
     webhook. `release` has `version`, `commit`, `build_date`, `python_version` and `platform`.
-    `told` keeps pages of the feed, which many who follow it want at the same time.
+    `measures` is what monitoring is told of requests and of the event loop, `syncs` of syncs.
+    `told` keeps pages of the feed and where they end: many who follow it want the same.
     `stopping` is set when answers that have no end shall end; such an answer gives a sign of
     life after `keep_alive_seconds`.
     """
@@ -46,7 +49,8 @@ class Services:
     sync_now: Callable[[str], Awaitable[SyncOutcome]]
     webhooks: Callable[[], Awaitable[Sequence[WebhookOverview]]]
     release: Mapping[str, str]
-    kept: KeptAnswers = attrs.field(factory=KeptAnswers)
-    told: KeptAnswers = attrs.field(factory=lambda: KeptAnswers(8 * 1024 * 1024))
+    syncs: Callable[[], Sequence[SyncCount]] = tuple
+    measures: Measures = attrs.field(factory=Measures)
+    told: Kept[tuple[Mark, bytes]] = attrs.field(factory=lambda: Kept(8 * 1024 * 1024))
     stopping: anyio.Event = attrs.field(factory=anyio.Event)
     keep_alive_seconds: float = 15.0

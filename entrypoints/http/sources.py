@@ -7,7 +7,6 @@ from typing import Any
 
 import attrs
 from starlette.requests import Request
-from starlette.responses import Response
 
 from application.configuration import ConfigurationReport
 from application.projections.sync_runs import SyncRuns
@@ -18,6 +17,7 @@ from domain.events import SyncFailed, SyncStage
 from domain.filters import Filter
 from domain.ports.status import SourceStatus
 from domain.timestamps import to_rfc_3339
+from entrypoints.http.answer import Answer
 from entrypoints.http.answers import json_answer
 from entrypoints.http.endpoint import Endpoint
 from entrypoints.http.errors import problem
@@ -28,13 +28,13 @@ GROUP = "sources"
 BASES = ("/v1",)
 
 
-async def list_sources(services: Services, _request: Request) -> Response:
+async def list_sources(services: Services, _request: Request) -> Answer:
     listed = [_source(overview) for overview in await services.overviews()]
     configuration = _configuration(services.configuration())
     return json_answer({"sources": listed, "configuration": configuration})
 
 
-async def get_source(services: Services, request: Request) -> Response:
+async def get_source(services: Services, request: Request) -> Answer:
     name = request.path_params["sourceName"]
     overviews = {overview.name: overview for overview in await services.overviews()}
     if name not in overviews:
@@ -43,7 +43,7 @@ async def get_source(services: Services, request: Request) -> Response:
     return json_answer(_source(overviews[name]))
 
 
-async def sync_source(services: Services, request: Request) -> Response:
+async def sync_source(services: Services, request: Request) -> Answer:
     name = request.path_params["sourceName"]
     if reason := strangeness(request):
         return problem(
@@ -55,11 +55,11 @@ async def sync_source(services: Services, request: Request) -> Response:
     return _failure(outcome.failed) if outcome.failed else _success(outcome)
 
 
-def _success(outcome: SyncOutcome) -> Response:
+def _success(outcome: SyncOutcome) -> Answer:
     return json_answer(outcome_members(outcome))
 
 
-def _failure(failed: SyncFailed) -> Response:
+def _failure(failed: SyncFailed) -> Answer:
     status = 409 if failed.stage is SyncStage.GUARD else 502
     return problem(status, failed.reason, stage=failed.stage.value)
 

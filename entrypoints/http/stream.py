@@ -6,13 +6,14 @@ from collections.abc import AsyncGenerator
 import anyio
 import attrs
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import StreamingResponse
 
 from application.change_details import ALL_CLASSES, ServerChange
-from application.change_feed import Mark, parse_mark
+from application.change_feed import FeedPage, Mark, parse_mark
 from application.change_rendering import change_json
 from domain.change import ChangeClass
 from domain.errors import AnnalsError, InvalidAsOfError
+from entrypoints.http.answer import CORS, Answer
 from entrypoints.http.asked import asked_span
 from entrypoints.http.endpoint import Endpoint
 from entrypoints.http.history import AFTER, BASES, CLASS, GROUP, asked_after, asked_classes
@@ -37,7 +38,7 @@ _KEEP_ALIVE = b":\n\n"
 _AT_A_TIME = 50  # changes that are held in memory for one client
 
 
-async def stream(services: Services, request: Request) -> Response:
+async def stream(services: Services, request: Request) -> Answer | StreamingResponse:
     registry, upto = await asked_span(services, request)
     if upto is not None:
         raise InvalidAsOfError("A stream has no end: leave the moment out, or read /changes")
@@ -45,8 +46,10 @@ async def stream(services: Services, request: Request) -> Response:
     await services.feed.page(registry, Mark(end), 1, upto=end)  # a 404 where there is none
     mark, classes = _start(request, Mark(end)), asked_classes(request, ALL_CLASSES)
     if request.method == "HEAD":
-        return Response(headers=_HEADERS)
-    return StreamingResponse(_blocks(services, registry, classes, mark), headers=_HEADERS)
+        return Answer(headers=_HEADERS)
+    return StreamingResponse(
+        _blocks(services, registry, classes, mark), headers={**_HEADERS, **CORS}
+    )
 
 
 def _start(request: Request, end: Mark) -> Mark:
@@ -79,16 +82,19 @@ async def _page(
     """A page of the feed as blocks, and where it ends. Made once for all who have come as far."""
     upto = await services.registries.horizon()
 
-    async def render() -> bytes:
-        page = await services.feed.page(registry, mark, _AT_A_TIME, classes, upto=upto)
-        blocks = b"".join(_event(change, classes) for change in page.changes)
-        told = page.changes[-1].mark if page.changes else ""
-        end = b"" if told == str(page.next) else _position(page.next)
-        return b"%b\n%b%b" % (str(page.next).encode(), blocks, end)
+    key = registry, mark, classes, upto
+    async with services.told.alone(key):
+        if (told := services.told.find(key)) is None:
+            page = await services.feed.page(registry, mark, _AT_A_TIME, classes, upto=upto)
+            told = page.next, _rendered(page, classes)
+            services.told.keep(key, told, len(told[1]))
+    return told
 
-    page = await services.told.get((registry, mark, classes, upto), render)
-    end, _, blocks = page.partition(b"\n")
-    return parse_mark(end.decode()), blocks
+
+def _rendered(page: FeedPage, classes: frozenset[ChangeClass]) -> bytes:
+    blocks = b"".join(_event(change, classes) for change in page.changes)
+    last = page.changes[-1].mark if page.changes else ""
+    return blocks if last == str(page.next) else blocks + _position(page.next)
 
 
 async def _is_more(services: Services, mark: Mark) -> bool:

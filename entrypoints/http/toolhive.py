@@ -7,19 +7,19 @@ from functools import partial
 from typing import Any, TypeVar
 
 import anyio.to_thread
-from application.registry_index import RegistryIndex, ServedVersion
 from starlette.requests import Request
-from starlette.responses import Response
 
 from application.cursor import ListFilters
 from application.documents import Documents, unredacted
 from application.queries import LATEST, server_version
+from application.registry_index import RegistryIndex, ServedVersion
 from application.rendering import redacted_document
 from application.served import ServedRegistry, changed_at
 from domain.entry import TOOLHIVE_META
 from domain.errors import ServerNotFoundError
 from domain.redaction import Redaction
 from domain.timestamps import to_rfc_3339
+from entrypoints.http.answer import Answer
 from entrypoints.http.answers import answer_from, encode
 from entrypoints.http.asked import asked_registry
 from entrypoints.http.endpoint import Endpoint, in_every_registry
@@ -34,7 +34,7 @@ _FORMAT_VERSION = "1.0.0"
 T = TypeVar("T")
 
 
-async def info(services: Services, request: Request) -> Response:
+async def info(services: Services, request: Request) -> Answer:
     registry = await asked_registry(services, request)
     wants_upstream(request)
 
@@ -49,19 +49,17 @@ async def info(services: Services, request: Request) -> Response:
             }
         )
 
-    return await answer_from(services, request, registry, render, GROUP, keep_as="info")
+    return await answer_from(services, request, registry, render, GROUP)
 
 
-async def list_servers(services: Services, request: Request) -> Response:
+async def list_servers(services: Services, request: Request) -> Answer:
     registry = await asked_registry(services, request)
     upstream = wants_upstream(request)
     render = partial(_upstream_list if upstream else _toolhive_list, services, registry)
-    return await answer_from(
-        services, request, registry, render, _variant(upstream=upstream), keep_as="list"
-    )
+    return await answer_from(services, request, registry, render, _variant(upstream=upstream))
 
 
-async def get_server(services: Services, request: Request) -> Response:
+async def get_server(services: Services, request: Request) -> Answer:
     registry = await asked_registry(services, request)
     upstream = wants_upstream(request)
     served = await _named(registry, request.path_params["name"])
@@ -191,6 +189,7 @@ ENDPOINTS = (
     _endpoint(
         path="/info",
         handler=info,
+        lasting=True,
         summary="How many servers there are, from where, and when that last changed.",
         query=(FORMAT, *MOMENT),
         answer="ToolhiveInfo",
@@ -199,6 +198,7 @@ ENDPOINTS = (
     _endpoint(
         path="/servers",
         handler=list_servers,
+        lasting=True,
         summary="All servers at once, each in short.",
         query=(FORMAT, *MOMENT),
         answer="ToolhiveList",
@@ -207,6 +207,7 @@ ENDPOINTS = (
     _endpoint(
         path="/servers/{name}",
         handler=get_server,
+        lasting=True,
         summary="One server, by its short key or its full name.",
         query=(FORMAT, *MOMENT),
         answer="ToolhiveServer",

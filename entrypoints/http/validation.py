@@ -7,12 +7,12 @@ from typing import Any
 import anyio.to_thread
 import attrs
 from starlette.requests import Request
-from starlette.responses import Response
 
 from domain import server_json
 from domain.errors import BodyTooLargeError
 from domain.json_checks import Issue, Place
 from domain.server_json import Severity
+from entrypoints.http.answer import Answer
 from entrypoints.http.answers import json_answer
 from entrypoints.http.asked import asked_registry
 from entrypoints.http.services import Services
@@ -21,7 +21,7 @@ _MOST_BYTES = 1024 * 1024
 _MOST_ISSUES = 1000  # a small body can have as many as it has bytes
 
 
-async def validate(services: Services, request: Request) -> Response:
+async def validate(services: Services, request: Request) -> Answer:
     await asked_registry(services, request)
     body = await read_body(request)
     return json_answer(await anyio.to_thread.run_sync(_judged, body))

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import Response
 
 from application.change_feed import Mark
 from application.webhook_task import Progress
 from application.webhooks import WebhookOverview
 from domain.identifiers import RegistryName
 from domain.timestamps import to_rfc_3339
+from entrypoints.http.answer import Answer
 from entrypoints.http.answers import json_answer
 from entrypoints.http.endpoint import Endpoint
 from entrypoints.http.services import Services
@@ -19,7 +19,7 @@ from entrypoints.http.sources import BASES
 GROUP = "webhooks"
 
 
-async def list_webhooks(services: Services, _request: Request) -> Response:
+async def list_webhooks(services: Services, _request: Request) -> Answer:
     return json_answer({"webhooks": [_webhook(one) for one in await services.webhooks()]})
 
 

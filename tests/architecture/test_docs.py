@@ -105,7 +105,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/cli.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/cli.md", "docs/operations.md"])
 def test_every_example_runs(name, folder):
     """The `sh` blocks of a page, one after the other in one shell, succeed."""
     script = "\n".join(["set -e", *blocks(ROOT / name, "sh")])

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from domain.timestamps import from_rfc_3339
 from tests.benchmarks import paths
+from tests.benchmarks.data_sets import REAL
 from tests.benchmarks.long_history import BEGUN, VERSIONS
 from tests.benchmarks.programs import SERVERS, Command, Program, hypercorn, two_workers
 from tests.benchmarks.raw_app import raw_path
@@ -117,6 +118,15 @@ def servers(stage: Stage) -> Iterator[Target]:
         yield _target(stage, "servers", f"list page of 30, {name}", None, pages, command=command)
 
 
+def real(stage: Stage) -> Iterator[Target]:
+    """Documents that people wrote, where there are some beside the repository."""
+    if REAL.exists():
+        pages = list(paths.unlike([paths.LIST], VERSIONS))
+        load, base = stage.beside_raw(stage.real(), pages)
+        what = f"list page, real documents, {_NEVER_ASKED}"
+        yield Target(part="real", what=what, at_least=0.6, load=load, base=base)
+
+
 def workers(stage: Stage) -> Iterator[Target]:
     """Two processes against one; nothing is pinned."""
     pages = paths.pages(VERSIONS)
@@ -138,6 +148,7 @@ TARGETS = {
     "past": past,
     "compressed": compressed,
     "flat": flat,
+    "real": real,
     "servers": servers,
 }
 """The parts that are measured in the same rounds."""
@@ -157,7 +168,7 @@ def _target(
     headers: Mapping[str, str] | None = None,
     command: Command = hypercorn,
 ) -> Target:
-    load, base = stage.beside_raw(asked, headers, command)
+    load, base = stage.beside_raw(stage.annals(command), asked, headers, command)
     return Target(part=part, what=what, at_least=at_least, load=load, base=base)
 
 

@@ -22,6 +22,8 @@ from tests.benchmarks.wrk import HOW_TO_GET, is_installed
 _PARTS = (*TARGETS, "workers", "memory", "log", "file-sync", "api-sync")
 T = TypeVar("T")
 
+_WITHOUT_HISTORY = {"file-sync", "api-sync"}
+_FOLD_SECONDS = 1200
 _DEFAULT_FILE = Path(".benchmarks", "load.json")
 
 
@@ -37,12 +39,17 @@ class Wanted:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print the table, write the JSON."""
     wanted = _wanted(arguments)
-    history = long_history(bench_dir())
-    with serving(history):
-        """Whatever a release writes beside the log is written now."""
-    rows = list(_rows(wanted, history))
+    rows = list(_rows(wanted, _history() if wanted.parts - _WITHOUT_HISTORY else Path()))
     click.echo(table(rows))
     write_json(rows, wanted.json)
+
+
+def _history() -> Path:
+    """The long history, with all that this release keeps beside a log."""
+    history = long_history(bench_dir())
+    click.echo("starting once, so that the views are there", err=True)
+    with serving(history, within_seconds=_FOLD_SECONDS):
+        return history
 
 
 def _wanted(arguments: Sequence[str] | None) -> Wanted:
@@ -58,10 +65,10 @@ def _wanted(arguments: Sequence[str] | None) -> Wanted:
 
 
 def _rows(wanted: Wanted, history: Path) -> Iterator[Row]:
-    if is_installed():
-        yield from _under_load(wanted, history)
-    else:
+    if not is_installed():
         click.echo(HOW_TO_GET, err=True)
+    elif wanted.parts.intersection((*TARGETS, "workers")):
+        yield from _under_load(wanted, history)
     for part, rows in _PROCESSES.items():
         if part in wanted.parts:
             yield from _attempt(part, rows, history)

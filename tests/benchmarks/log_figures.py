@@ -1,17 +1,17 @@
 """What a long history costs: starting, verifying, replaying, asking, and memory."""
 
-import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from tests.benchmarks import paths
 from tests.benchmarks.http_targets import position, searches
 from tests.benchmarks.long_history import VERSIONS
-from tests.benchmarks.memory import footprint
-from tests.benchmarks.programs import Program, serving, started, until, variables
+from tests.benchmarks.memory import footprint, watched
+from tests.benchmarks.programs import Program, serving, started, stop, until, variables
 from tests.benchmarks.report import Row
 
 _TIMES = 3
@@ -19,7 +19,6 @@ _MOST_MIB = 256
 _NEVER_ASKED = 200
 _WARM_UP = 300
 _PATIENCE_SECONDS = 300
-_MIB = 1024
 
 
 def resident(history: Path) -> Iterator[Row]:
@@ -83,7 +82,7 @@ def _starts(history: Path) -> Row:
     for _ in range(_TIMES):
         begun = time.monotonic()
         with started(history) as program:
-            until(lambda: program.answers(paths.LIST))  # it is asked right here
+            until(partial(program.answers, paths.LIST))
             took.append(time.monotonic() - begun)
     return Row(part="log", what="start, 1,000,000 events", unit="s", at_most=3, measured=took)
 
@@ -98,16 +97,19 @@ def _command(what: str, at_most: float, history: Path, *arguments: str) -> Row:
         env=variables(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
+        start_new_session=True,
     )
-    _, complaint = process.communicate(timeout=_PATIENCE_SECONDS)
-    _, status, usage = os.wait4(process.pid, 0)
-    took = time.monotonic() - begun
-    problem = complaint.decode()[-300:] if status else ""
+    try:
+        with watched(process.pid) as peaks:
+            _, complaint = process.communicate(timeout=_PATIENCE_SECONDS)
+        took = time.monotonic() - begun
+    finally:
+        stop(process)
     return Row(
         part="log",
         what=f"{what}, 1,000,000 events",
         unit="s",
         at_most=at_most,
-        measured=() if status else [took],
-        note=problem or f"{usage.ru_maxrss / _MIB:.0f} MiB at most",
+        measured=() if process.returncode else [took],
+        note=complaint.decode()[-300:] if process.returncode else f"{peaks.together:.0f} MiB",
     )

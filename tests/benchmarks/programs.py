@@ -22,7 +22,11 @@ ANNALS, RAW = "entrypoints.asgi:app", "tests.benchmarks.raw_app:app"
 SERVER_CORE, LOAD_CORE = 0, 1
 _PATIENCE_SECONDS = 300
 _STOP_SECONDS = 10
-_HYPERCORN = "keep_alive_max_requests = 1000000\ninclude_server_header = false\n"
+_HYPERCORN = """
+keep_alive_max_requests = 1000000
+include_server_header = false
+startup_timeout = 1200
+"""
 
 Command = Callable[[str, int], Sequence[str]]
 """How a server is started that serves an application at a port."""
@@ -71,9 +75,10 @@ class Program:
 
 
 def hypercorn(app: str, port: int, *options: str) -> Sequence[str]:
-    """Hypercorn in one process, or as *options* say."""
+    """Hypercorn in one process, or in more where *options* say so."""
     program = Path(sys.executable).with_name("hypercorn")
-    return [str(program), "-c", "hypercorn.toml", "-b", f"127.0.0.1:{port}", *options, app]
+    alone = ["-c", "hypercorn.toml", "-b", f"127.0.0.1:{port}", "-w", "0"]
+    return [str(program), *alone, *options, app]
 
 
 def two_workers(app: str, port: int) -> Sequence[str]:
@@ -114,11 +119,12 @@ def serving(
     app: str = ANNALS,
     command: Command = hypercorn,
     core: int | None = SERVER_CORE,
-    ready: str | None = None,
+    ready: str = "/readiness",
+    within_seconds: float = _PATIENCE_SECONDS,
 ) -> Iterator[Program]:
     """A server of `annals.yaml` and `data` in *directory*, once it answers at *ready*."""
     with started(directory, app, command, core) as program:
-        until(lambda: program.answers(ready or "/readiness"))
+        until(lambda: program.answers(ready), within_seconds)
         yield program
 
 
@@ -128,7 +134,8 @@ def started(
 ) -> Iterator[Program]:
     """A server that has just been started."""
     (directory / "hypercorn.toml").write_text(_HYPERCORN)
-    port, log = free_port(), directory / f"{app.partition(':')[0]}.log"
+    port = free_port()
+    log = directory / f"server-{port}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
             pinned(command(app, port), core),
@@ -142,10 +149,11 @@ def started(
         yield Program(process=process, port=port, log=log)
     finally:
         stop(process)
+        log.unlink()
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """End a process in order, and then what is left of its group."""
+    """End a process in order, and then what is left of the group that it leads."""
     process.send_signal(signal.SIGTERM)
     with suppress(subprocess.TimeoutExpired):
         process.wait(_STOP_SECONDS)

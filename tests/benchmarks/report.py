@@ -53,11 +53,14 @@ class Row:
     def _spread(self) -> str:
         if len(self.measured) < 2:
             return ""
-        return f"{min(self.measured):,.2f}..{max(self.measured):,.2f}"
+        return f"{_short(min(self.measured))}..{_short(max(self.measured))}"
 
     def _number(self, number: float) -> str:
-        digits = 0 if number >= 1000 else 2
-        return f"{number:,.{digits}f} {self.unit}".rstrip()
+        return f"{_short(number)} {self.unit}".rstrip()
+
+
+def _short(number: float) -> str:
+    return f"{number:,.0f}" if number >= 1000 else f"{number:.3g}"
 
 
 def table(rows: Sequence[Row]) -> str:

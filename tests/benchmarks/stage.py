@@ -1,12 +1,13 @@
 """The servers that are measured: each is started when it is first needed, all end together."""
 
+import shutil
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.data_sets import configured, registry_file
+from tests.benchmarks.data_sets import REAL, configured, registry_file
 from tests.benchmarks.long_history import VERSIONS
 from tests.benchmarks.programs import RAW, SERVER_CORE, Command, Program, hypercorn, serving
 from tests.benchmarks.raw_app import raw_path
@@ -41,6 +42,17 @@ class Stage:
 
         return self._program((command, core, versions), start)
 
+    def real(self) -> Program:
+        """Annals with what somebody published."""
+
+        def start() -> Program:
+            directory = self.directory / "real"
+            directory.mkdir()
+            shutil.copyfile(REAL, directory / "registry.json")
+            return self._stack.enter_context(serving(configured(directory)))
+
+        return self._program((REAL,), start)
+
     def raw(self, command: Command = hypercorn, core: int | None = SERVER_CORE) -> Program:
         """The raw application."""
 
@@ -53,14 +65,14 @@ class Stage:
 
     def beside_raw(
         self,
+        program: Program,
         paths: Sequence[str],
         headers: Mapping[str, str] | None = None,
         command: Command = hypercorn,
     ) -> tuple[Load, Load]:
-        """A load for Annals, and one for the raw application that answers at the same length."""
-        annals = self.annals(command)
-        base = constant(annals, paths, headers or {})
-        return self.load(annals, paths, headers), self.load(self.raw(command), [base], headers)
+        """A load for a server, and one for the raw application that answers at equal length."""
+        base = constant(program, paths, headers or {})
+        return self.load(program, paths, headers), self.load(self.raw(command), [base], headers)
 
     def load(
         self, program: Program, paths: Sequence[str], headers: Mapping[str, str] | None = None

@@ -54,7 +54,7 @@ def api_sync(directory: Path) -> Iterator[Row]:
             network = processor_seconds(stub.process.pid) - spent
             took = rows[0]
             beside = [seconds - network for seconds in took.measured]
-            note = f"{took.note} beside {network:.1f} s of the other registry"
+            note = took.note or f"beside {network:.1f} s of the other registry"
             yield attrs.evolve(took, measured=beside, note=note)
             yield from rows[1:]
 
@@ -82,9 +82,11 @@ def _first_synced(
 
 def _problem(program: Program) -> str:
     """Why the source does not offer everything; empty if it does."""
-    state = json.loads(program.get("/v1/sources/bench")[2])
     total = f'annals_registry_servers{{registry="default"}} {VERSIONS}'
-    return "" if total in program.get("/metrics")[2].decode() else json.dumps(state)[:400]
+    if total in program.get("/metrics")[2].decode():
+        return ""
+    status = json.loads(program.get("/v1/sources/bench")[2])["syncStatus"]
+    return str(status.get("message") or status)[:300]
 
 
 def _peak_rows(what: str, peaks: Peaks) -> Iterator[Row]:

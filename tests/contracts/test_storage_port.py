@@ -4,6 +4,7 @@ import hashlib
 from datetime import UTC, datetime, timedelta, timezone
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 import attrs
 import pytest
@@ -553,6 +554,44 @@ async def test_rows_that_hold_at_a_position_are_found_among_many_that_do_not(
                         VIEW, position, start=start, stop=stop, limit=limit
                     )
                     assert list(found) == wanted[:limit]
+
+
+async def test_who_waits_for_growth_is_told_of_it(storage: StoragePort) -> None:
+    """Of a commit, a step of a view and a view that goes, all who wait, and each of them once."""
+    await storage.append(new_commit("1"))
+    told: list[str] = []
+    waiting = anyio.Event()
+
+    async def follow(name: str) -> None:
+        await storage.grown()
+        waiting.set()
+        while True:
+            await storage.grown()
+            told.append(name)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(follow, "a")
+        group.start_soon(follow, "b")
+        await waiting.wait()
+        for grow in (
+            lambda: storage.append(new_commit("2")),
+            lambda: storage.advance(VIEW, [], after=0, upto=2),
+            lambda: storage.drop(VIEW),
+        ):
+            told.clear()
+            await grow()
+            with anyio.fail_after(10):
+                while set(told) != {"a", "b"}:
+                    await anyio.lowlevel.checkpoint()
+        group.cancel_scope.cancel()
+
+
+async def test_growth_between_two_calls_is_told_at_once(storage: StoragePort) -> None:
+    """Whoever was away hears of what came meanwhile."""
+    await storage.grown()
+    await storage.append(new_commit("1"))
+    with anyio.fail_after(10):
+        await storage.grown()
 
 
 async def test_a_storage_may_be_closed_twice(storage: StoragePort) -> None:

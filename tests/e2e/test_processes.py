@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from http.client import HTTPConnection
 from pathlib import Path
@@ -16,8 +16,8 @@ import pytest
 
 from tests.harness.command_line import registry
 from tests.harness.process_pair import (
-    LEASE,
     holder_and_follower,
+    holder_of,
     names_at,
     sync_at,
     syncs,
@@ -69,13 +69,18 @@ def named(*names: str) -> list[str]:
 
 
 def stop(*servers: ServerProcess) -> None:
-    """End them in order, and see that nothing of them is left."""
+    """End them, which they do in order."""
     for server in servers:
         server.signal(signal.SIGTERM)
     for server in servers:
-        assert server.ended(STOP_SECONDS) == 0, server.wrote()
-        assert "Traceback" not in server.wrote()
-        until(lambda: is_gone(server.process.pid), STOP_SECONDS)  # noqa: B023
+        assert_ended(server)
+
+
+def assert_ended(server: ServerProcess) -> None:
+    """It ends in order, and nothing of it is left."""
+    assert server.ended(STOP_SECONDS) == 0, server.wrote()
+    assert "Traceback" not in server.wrote()
+    until(lambda: is_gone(server.process.pid), STOP_SECONDS)
 
 
 def is_gone(group: int) -> bool:
@@ -154,7 +159,7 @@ def test_when_the_one_that_syncs_is_killed_another_takes_over(directory: Path) -
         holder.signal(signal.SIGKILL)
         holder.ended()
         until_names(follower, named("a", "c"), TAKE_OVER_SECONDS)
-        assert (directory / "data" / LEASE).read_text().split()[1] == str(follower.process.pid)
+        assert holder_of(directory) == follower.process.pid
         stop(follower)
         for thread in threads:
             thread.join()
@@ -233,16 +238,40 @@ def sources_at(server: ServerProcess) -> Sequence[str]:
     return [str(each["name"]) for each in listed]
 
 
-def test_the_workers_of_a_server_share_the_work(directory: Path) -> None:
+@pytest.mark.parametrize("send", [os.kill, os.killpg], ids=["to the first", "to all"])
+def test_the_workers_of_a_server_share_the_work(
+    directory: Path, send: Callable[[int, int], None]
+) -> None:
     """Hypercorn's workers are processes too: one syncs, all follow what is synced beside them,
-    and they stop in order."""
-    with started(directory, by_hypercorn_workers) as server:
+    and they end in order, whichever of them are told to, and whoever still follows a stream."""
+    with (
+        started(directory, by_hypercorn_workers) as server,
+        closing(HTTPConnection("127.0.0.1", server.port, timeout=60)) as following,
+    ):
         server.until_ready()
+        following.request("GET", "/v0.1/x/dev.annals/changes/stream")
+        assert following.getresponse().status == 200
         until(lambda: {syncs(server) for _ in range(20)} == {True, False})
         assert len(events(directory, "sync.completed")) == 1
         offer(directory, "a", "b")
         assert registry("sync", "--config", "annals.yaml", cwd=directory).code == 0
         until(lambda: all(names_at(server) == named("a", "b") for _ in range(20)))
-        stop(server)
+        send(server.process.pid, signal.SIGTERM)
+        assert_ended(server)
     assert not (directory / "data" / "annals.db-wal").exists()
     assert_sound(directory)
+
+
+@pytest.mark.slow
+def test_a_killed_worker_ends_its_server_and_nothing_is_lost(directory: Path) -> None:
+    """Hypercorn ends when a worker is killed: a supervisor has to start it again."""
+    with started(directory, by_hypercorn_workers) as server:
+        server.until_ready()
+        os.kill(holder_of(directory), signal.SIGKILL)
+        server.ended(STOP_SECONDS)
+        until(lambda: is_gone(server.process.pid), STOP_SECONDS)
+    assert_sound(directory)
+    with started(directory, by_hypercorn_workers) as server:
+        server.until_ready()
+        assert names_at(server) == named("a")
+        stop(server)

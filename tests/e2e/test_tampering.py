@@ -13,6 +13,7 @@ from typing import Any
 import anyio
 import attrs
 import pytest
+import zstandard
 
 from adapters.storage.sqlite import SqliteStorage
 from application.verify import verify
@@ -24,9 +25,9 @@ from entrypoints.running import prepare
 from entrypoints.settings import Settings
 from tests.harness.clock import SteppingClock
 from tests.harness.new_commits import new_commit, write
-from tests.harness.sqlite_files import tamper
+from tests.harness.sqlite_files import add_dictionary, reopened_log, tamper
 
-TABLES = ("commits", "events", "documents", "frontier")
+TABLES = ("commits", "events", "documents", "dictionaries", "frontier")
 PAGE_BYTES = 4096
 KEYS = {"commits": "commit_number", "events": "position", "frontier": "only_row"}
 """The column that is the row's number."""
@@ -54,15 +55,25 @@ SYNCS: Sequence[tuple[Any, Any]] = (
 """What the two sources offer: listed and rejected; revised, delisted, failed; status changed."""
 
 
+def small_dictionary() -> bytes:
+    """One that is much smaller than what is trained."""
+    samples = [
+        json.dumps(server(f"{number:x}", title=f"{number}")).encode() for number in range(99)
+    ]
+    return zstandard.train_dictionary(256, samples).as_bytes()
+
+
 @pytest.fixture(scope="module")
 def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file of a small log in which everything happens once."""
+    """The file of a small log in which everything happens once, and that has a dictionary."""
     directory = tmp_path_factory.mktemp("small")
     file = directory / "annals.yaml"
     file.write_text(CONFIGURATION.format(directory=directory))
     settings = Settings(config=load(file), config_file=file, data_dir=directory)
 
     async def work() -> None:
+        await reopened_log(directory / "annals.db")
+        add_dictionary(directory / "annals.db", small_dictionary())
         async with opened(settings.config, directory) as container:
             await prepare(container, settings)
             for offers in SYNCS:
@@ -112,6 +123,8 @@ def _cell(table: str, column: str, row: sqlite3.Row) -> Cell:
             where = range(1, row["last_position"] + 2)
         case "documents":
             words = row["hash"]
+        case "dictionaries":
+            words = "is not what was stored, and no document that needs it can be read"
         case "frontier":
             words = "frontier"
     return Cell(
@@ -277,6 +290,7 @@ LOOSE = """
         (FORGED_LEAF, 4, "is not the one that was appended"),
         ("DELETE FROM documents WHERE rowid = 1", 4, "is missing"),
         ("INSERT INTO documents VALUES ('ab', x'', 0)", None, "document ab"),
+        ("DELETE FROM dictionaries", 4, "which it was packed with, is missing"),
         ("DELETE FROM frontier", None, "the Merkle frontier, of 0 events"),
         ("UPDATE sqlite_sequence SET seq = 99", None, "once had 99"),
         (LOOSE, None, "table commits is not as it was made"),

@@ -15,7 +15,7 @@ import pytest
 
 from adapters.sources.api import API, ApiSettings
 from adapters.sources.configmap import CONFIGMAP, ConfigMapSettings
-from adapters.sources.file import FILE, MAX_BYTES, FileSettings
+from adapters.sources.file import FILE, FileSettings
 from adapters.sources.git import GIT, GitSettings
 from domain.entry import OFFICIAL_META
 from domain.ports.source import SourcePort
@@ -29,6 +29,7 @@ Offer: TypeAlias = Sequence[tuple[str, bytes]]
 
 Rewrite: TypeAlias = Callable[[bytes], bytes]
 
+MAX_BYTES = 100 * 1024 * 1024
 TOKEN = "not-for-others"
 FIRST_UPDATE = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -108,7 +109,7 @@ class FilePlace:
         self.file.write_bytes(rewrite(registry_file(offer)))
 
     def open(self) -> SourcePort:
-        return FILE.open(FileSettings(path=self.where), self.file.parent)
+        return _limited(FILE.open(FileSettings(path=self.where), self.file.parent))
 
 
 class UrlPlace:
@@ -128,10 +129,16 @@ class UrlPlace:
 
     def open(self) -> SourcePort:
         settings = FileSettings(url=self.where, **_asking(self._setting))
-        return attrs.evolve(FILE.open(settings, self._setting.folder), first_wait_seconds=0)
+        source = FILE.open(settings, self._setting.folder)
+        return attrs.evolve(_limited(source), first_wait_seconds=0)
 
     async def _answer(self, _request: Request) -> Answer:
         return Answer(body=self._content)
+
+
+def _limited(source: Any) -> Any:
+    """A source that takes less than files may have, so that too much is soon sent."""
+    return attrs.evolve(source, max_bytes=MAX_BYTES)
 
 
 def _asking(setting: Setting) -> dict[str, Any]:

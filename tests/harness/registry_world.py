@@ -11,7 +11,6 @@ import httpx
 
 from adapters.kubernetes.deployed import NoCluster
 from adapters.signing.ed25519 import Ed25519Signer, verify
-from adapters.sources.formats import DetectedFormat
 from adapters.sources.formats.toolhive_conversion import from_server_json
 from adapters.sources.parsing import Parser
 from adapters.status.memory import MemoryStatus
@@ -220,7 +219,7 @@ def _synced_source(name: str, body: bytes) -> SyncedSource:
         name=SourceName(name),
         location="here",
         port=Payload(body),
-        parser=Parser(DetectedFormat()),
+        parser=Parser(),
         filter=Filter(),
         guards=Guards(),
         interval_seconds=60.0,

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
+from adapters.storage import document_body
 from adapters.storage.sqlite import SqliteStorage
 from domain.log import StoredCommit, StoredEvent
 from tests.harness.clock import SteppingClock
@@ -37,10 +38,17 @@ def run_script(path: Path, script: str) -> None:
 
 def tamper(path: Path, script: str) -> None:
     """Run SQL on a log with the triggers out of the way."""
-    for table in ("commits", "events", "documents"):
+    for table in ("commits", "events", "documents", "dictionaries"):
         for change in ("update", "delete"):
             run_script(path, f"DROP TRIGGER {table}_no_{change}")
     run_script(path, script)
+
+
+def add_dictionary(path: Path, content: bytes) -> None:
+    """Put a dictionary into a log, for documents that come later."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        row = document_body.dictionary_row(content)
+        connection.execute("INSERT INTO dictionaries VALUES (?, ?, ?)", row)
 
 
 def as_schema_1(path: Path) -> Path:

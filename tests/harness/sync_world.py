@@ -7,7 +7,6 @@ from typing import Any
 
 import attrs
 
-from adapters.sources.formats import DetectedFormat
 from adapters.sources.parsing import Parser
 from adapters.status.memory import MemoryStatus
 from adapters.storage.memory import MemoryStorage
@@ -96,7 +95,7 @@ def synced_source(port: HeldSource, name: SourceName = MAIN, **changes: Any) -> 
         name=name,
         location="a test",
         port=port,
-        parser=Parser(DetectedFormat()),
+        parser=Parser(),
         filter=Filter(),
         guards=Guards(),
         interval_seconds=60.0,

@@ -2,17 +2,32 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any, Protocol
 
 import attrs
 
-from adapters.sources.formats.payload import read_json
+from adapters.sources.formats.opened import Opened, parsed
+from adapters.sources.formats.payload import open_json
 from adapters.sources.formats.toolhive import ToolhiveFormat, is_toolhive
 from adapters.sources.formats.upstream import UpstreamFormat
 from domain.ports.format import FormatPort, Listed, Parsed
 
 _TOOLHIVE, _UPSTREAM = ToolhiveFormat(), UpstreamFormat()
 
-FORMATS: dict[str, FormatPort] = {"toolhive": _TOOLHIVE, "upstream": _UPSTREAM}
+
+class RegistryFormat(FormatPort, Protocol):
+    """A format whose payloads can be taken apart slice by slice."""
+
+    def open(self, registry: Any) -> Opened:
+        """What lies in JSON that was opened.
+
+        Raises:
+            SourceContentError: it is not of this format at all.
+        """
+        ...
+
+
+FORMATS: dict[str, RegistryFormat] = {"toolhive": _TOOLHIVE, "upstream": _UPSTREAM}
 """Every format that a configuration can name."""
 
 
@@ -21,8 +36,20 @@ class DetectedFormat:
     """`FormatPort` of whichever format a payload is in. It writes the one that holds everything."""
 
     def parse(self, payload: bytes) -> Parsed:
-        registry = read_json(payload)
-        return (_TOOLHIVE if is_toolhive(registry) else _UPSTREAM).read(registry)
+        return parsed(self.open(open_json(payload)))
+
+    def open(self, registry: Any) -> Opened:
+        """What lies in JSON that was opened.
+
+        Raises:
+            SourceContentError: it is of no format.
+        """
+        return (_TOOLHIVE if is_toolhive(registry) else _UPSTREAM).open(registry)
 
     def render(self, entries: Sequence[Listed], last_updated: datetime) -> bytes:
         return _UPSTREAM.render(entries, last_updated)
+
+
+def format_named(name: str | None) -> RegistryFormat:
+    """The format of that name; without one, whichever a payload is in."""
+    return DetectedFormat() if name is None else FORMATS[name]

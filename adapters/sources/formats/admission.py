@@ -2,19 +2,18 @@
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain, islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import attrs
 
-from adapters.sources.formats.payload import is_label, pointer
+from adapters.sources.formats.payload import pointer
 from domain.entry import Entry, Lifecycle, make_entry
 from domain.errors import InvalidDocumentError, SourceContentError
 from domain.events import RejectedEntry
 from domain.identifiers import EntryKey, EntryKind
 from domain.json_checks import Issue, Place, expect, object_of, string
-from domain.ports.format import Parsed
 from domain.server_json import is_of_shape, issues_of
 
 _MOST_REJECTED = 10_000
@@ -42,36 +41,87 @@ class Candidate:
     converted: bool = False
 
 
-def admit(
-    found: Iterable[Candidate | RejectedEntry], warnings: Iterable[RejectedEntry] = ()
-) -> Parsed:
-    """Make entries of what can be served; of two candidates with one key, of the first.
+def key_text(key: EntryKey) -> str:
+    """A key in one string: names and versions have no control characters."""
+    return f"{key.kind}\n{key.name}\n{key.version}"
 
-    Raises:
-        SourceContentError: so much of it is rejected that it can be no registry.
-    """
-    entries: list[Entry] = []
-    rejected: list[RejectedEntry] = []
-    warned = list(warnings)
-    places: dict[EntryKey, str] = {}
-    for item in found:
-        outcome, issues = (item, ()) if isinstance(item, RejectedEntry) else _judged(item, places)
-        if isinstance(outcome, Entry):
-            entries.append(outcome)
-        else:
-            rejected.append(outcome)
-            if len(rejected) > _MOST_REJECTED:
-                raise SourceContentError(
-                    f"expected a registry, found more than {_MOST_REJECTED} entries that cannot be"
-                    f" used, the first at {rejected[0].path}: {rejected[0].reason}"
-                )
-        warned += issues if len(warned) < _MANY_WARNED else issues[:1]
-    return Parsed(
-        entries=tuple(entries),
-        rejected=tuple(rejected),
-        warnings=tuple(warned),
-        nameless=any(is_label(one.name) for one in rejected),
-    )
+
+def key_of(text: str) -> EntryKey:
+    """What `key_text` was given."""
+    kind, name, version = text.split("\n")
+    return EntryKey(EntryKind(kind), name, version)
+
+
+class Admitted(NamedTuple):
+    """What became of one candidate: an entry, with its warnings, or a rejection."""
+
+    entry: Entry | None
+    rejected: RejectedEntry | None = None
+    warnings: Sequence[RejectedEntry] = ()
+
+
+@attrs.define
+class Admission:
+    """Makes entries of what can be served; of two candidates with one key, of the first."""
+
+    _places: dict[str, Callable[[], str]] = attrs.field(factory=dict, init=False)
+    _rejected: list[RejectedEntry] = attrs.field(factory=list, init=False)
+    _warned: int = attrs.field(default=0, init=False)
+
+    @property
+    def rejects_nothing(self) -> bool:
+        """Whether all that came so far was admitted."""
+        return not self._rejected
+
+    def has(self, key: str) -> bool:
+        """Whether an entry of that key (see `key_text`) was admitted."""
+        return key in self._places
+
+    def admit(self, found: Candidate | RejectedEntry) -> Admitted:
+        """What becomes of the next one.
+
+        Raises:
+            SourceContentError: so much is rejected that this can be no registry.
+        """
+        admitted = Admitted(None, found) if isinstance(found, RejectedEntry) else self._judge(found)
+        if admitted.rejected:
+            self._reject(admitted.rejected)
+        return admitted._replace(warnings=self.warn(admitted.warnings))
+
+    def admit_known(self, key: str, place: Callable[[], str]) -> bool:
+        """Whether the entry of a payload before is admitted again: it is unless its key is taken.
+
+        *place* tells its path.
+        """
+        return self._places.setdefault(key, place) is place
+
+    def warn(self, warnings: Sequence[RejectedEntry]) -> Sequence[RejectedEntry]:
+        """What is told of the warnings of one entry."""
+        told = warnings if self._warned < _MANY_WARNED else warnings[:1]
+        self._warned += len(told)
+        return told
+
+    def _judge(self, candidate: Candidate) -> Admitted:
+        fatal, others = _issues(candidate)
+        if fatal:
+            return Admitted(None, _told(candidate, fatal))
+        entry = _entry(candidate)
+        if isinstance(entry, RejectedEntry):
+            return Admitted(None, entry)
+        first = self._places.setdefault(key_text(entry.key), lambda: candidate.path)
+        if (path := first()) != candidate.path:
+            reason = f"expected {entry.key} once: {path} is kept, {candidate.path} is not"
+            return Admitted(None, rejection(candidate.name, reason, candidate.path))
+        return Admitted(entry, warnings=[_told(candidate, issue) for issue in others])
+
+    def _reject(self, rejected: RejectedEntry) -> None:
+        self._rejected.append(rejected)
+        if len(self._rejected) > _MOST_REJECTED:
+            first = self._rejected[0]
+            raise SourceContentError(
+                f"expected a registry, found more than {_MOST_REJECTED} entries that cannot be"
+                f" used, the first at {first.path}: {first.reason}"
+            )
 
 
 def rejection(name: str, reason: str, path: str) -> RejectedEntry:
@@ -85,25 +135,15 @@ def rejection_for(issue: Issue, name: str, path: str) -> RejectedEntry:
     return rejection(name, _reason(issue), path + _pointer_of(issue))
 
 
-def _judged(
-    candidate: Candidate, places: dict[EntryKey, str]
-) -> tuple[Entry | RejectedEntry, Sequence[RejectedEntry]]:
-    """The entry and its warnings, or why there is none. `places` has those that were made."""
-    fatal, others = _issues(candidate)
-    if fatal:
-        return _told(candidate, fatal), ()
+def _entry(candidate: Candidate) -> Entry | RejectedEntry:
     try:
         entry = make_entry(candidate.kind, candidate.document, candidate.lifecycle)
     except InvalidDocumentError as error:
-        return rejection(candidate.name, str(error), candidate.path), ()
+        return rejection(candidate.name, str(error), candidate.path)
     if len(entry.document) > MAX_DOCUMENT_BYTES:
         reason = f"expected at most {MAX_DOCUMENT_BYTES} bytes, found {len(entry.document)}"
-        return rejection(candidate.name, reason, candidate.path), ()
-    first = places.setdefault(entry.key, candidate.path)
-    if first != candidate.path:
-        reason = f"expected {entry.key} once: {first} is kept, {candidate.path} is not"
-        return rejection(candidate.name, reason, candidate.path), ()
-    return entry, [_told(candidate, issue) for issue in others]
+        return rejection(candidate.name, reason, candidate.path)
+    return entry
 
 
 def _issues(candidate: Candidate) -> tuple[Issue | None, Sequence[Issue]]:

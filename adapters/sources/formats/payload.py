@@ -3,12 +3,18 @@
 import json
 import re
 from collections import Counter
-from typing import Any
+from mmap import mmap
+from typing import Any, TypeAlias
 
 import attrs
+import msgspec
 
 from domain.errors import SourceContentError
 
+Text: TypeAlias = bytes | mmap | memoryview | msgspec.Raw
+"""JSON as it is written. What it is taken from must not change or end meanwhile."""
+
+_BOM = b"\xef\xbb\xbf"
 _MOST_DIGITS = 400
 _MOST_VALUES = 5_000_000
 """A real registry has some 25 bytes to a value, an array of empty objects has three."""
@@ -46,10 +52,93 @@ def read_json(payload: bytes) -> Any:
     return value
 
 
+def open_json(payload: Text) -> Any:
+    """`read_json`, only that the entries of a registry may still be closed: see `read_closed`.
+
+    Opening takes a thousandth of the time and the memory that reading takes.
+
+    Raises:
+        SourceContentError: as of `read_json`, but for entries that are nested too deeply.
+    """
+    text = memoryview(payload)
+    try:
+        return _opened(text[len(_BOM) :] if text[: len(_BOM)] == _BOM else text)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        # Python's JSON knows more than the standard, and says better what is amiss.
+        return read_json(bytes(text))
+
+
+def read_closed(value: Any) -> Any:
+    """The JSON value of an entry, whether `open_json` left it closed or not.
+
+    Raises:
+        SourceContentError: it is nested too deeply.
+    """
+    return _loaded(bytes(value)) if isinstance(value, msgspec.Raw) else value
+
+
+def _opened(text: Text) -> Any:
+    registry = _unpacked(text)
+    if not isinstance(registry, dict):
+        return registry
+    if "data" in registry and isinstance(data := _unpacked(registry["data"]), dict):
+        registry["data"] = _with_sections(data)
+    return _with_sections(registry)
+
+
+def _with_sections(holder: dict[str, Any]) -> dict[str, Any]:
+    """An object, its sections unpacked and its other members read."""
+    return {
+        name: _unpacked(value) if name in _SECTIONS else read_closed(value)
+        for name, value in holder.items()
+    }
+
+
+def _unpacked(text: Text) -> Any:
+    """An array or object with closed values; any other JSON is read."""
+    match _start(text):
+        case b"[":
+            return msgspec.json.decode(text, type=list[msgspec.Raw])
+        case b"{":
+            return _members(text)
+        case _:
+            return _loaded(bytes(text))
+
+
+def _start(text: Text) -> bytes | None:
+    found = _START.match(text)
+    return found[1] if found else None
+
+
+def _members(text: Text) -> dict[str, Any]:
+    """The members of an object, each of them there once.
+
+    Raises:
+        ValueError: one comes twice.
+        MsgspecError: it is not JSON.
+    """
+    members = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
+    position = 0
+    for name, value in members.items():
+        begin = _MEMBER.match(text, position)
+        if begin is None or json.loads(begin[1]) != name:
+            raise ValueError("a member comes twice")
+        position = begin.end() + len(memoryview(value))
+    if not _END.match(text, position):
+        raise ValueError("a member comes twice")
+    return members
+
+
+_SECTIONS = frozenset(("servers", "remote_servers", "skills", "plugins"))
+_START = re.compile(rb"\s*([\[{])")
+_MEMBER = re.compile(rb'\s*[{,]\s*("(?:[^"\\]|\\.)*")\s*:\s*')
+_END = re.compile(rb"\s*\{?\s*\}\s*\Z")
+
+
 def _loaded(payload: bytes) -> Any:
     text = payload.decode("utf-8-sig", "surrogateescape")
     try:
-        return json.loads(text, parse_int=_integer, object_pairs_hook=_object)
+        return _DECODER.decode(text)
     except RecursionError as error:
         raise SourceContentError(
             "expected a registry, found JSON that is nested too deeply to be one"
@@ -69,6 +158,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _integer(digits: str) -> int | float:
     """Python refuses to read an integer of thousands of digits; as a float it is infinite."""
     return int(digits) if len(digits) <= _MOST_DIGITS else float(digits)
+
+
+_DECODER = json.JSONDecoder(parse_int=_integer, object_pairs_hook=_object)
 
 
 def _described(payload: bytes) -> str:

@@ -7,8 +7,15 @@ from typing import Any
 import attrs
 import msgspec
 
-from adapters.sources.formats.admission import Candidate, admit, rejection, rejection_for
-from adapters.sources.formats.payload import is_unicode, label, pointer, read_json, without_nulls
+from adapters.sources.formats.admission import Candidate, rejection, rejection_for
+from adapters.sources.formats.opened import Opened, Slice, parsed
+from adapters.sources.formats.payload import (
+    is_unicode,
+    open_json,
+    pointer,
+    read_closed,
+    without_nulls,
+)
 from adapters.sources.formats.toolhive_conversion import (
     SECTIONS,
     SERVERS,
@@ -31,10 +38,10 @@ class ToolhiveFormat:
     """`FormatPort` of ToolHive's registry files. They hold the latest version of each server."""
 
     def parse(self, payload: bytes) -> Parsed:
-        return self.read(read_json(payload))
+        return parsed(self.open(open_json(payload)))
 
-    def read(self, registry: Any) -> Parsed:
-        """`parse` for JSON that has been read.
+    def open(self, registry: Any) -> Opened:
+        """What lies in JSON that was opened.
 
         Raises:
             SourceContentError: it is not a ToolHive registry.
@@ -44,12 +51,13 @@ class ToolhiveFormat:
                 "expected a ToolHive registry, an object with the objects `servers` and "
                 "`remote_servers`; for a list of server.json set the format to `upstream`"
             )
-        found = (
-            _candidate(section, key, entry, label(section, index))
+        slices = (
+            Slice(section=section, holder=pointer(section), key=key, number=index, value=entry)
             for section in SECTIONS
             for index, (key, entry) in enumerate((registry.get(section) or {}).items())
         )
-        return admit(found, _group_warnings(registry.get("groups")))
+        warnings = tuple(_group_warnings(registry.get("groups")))
+        return Opened(slices=slices, candidate=_candidate, warnings=warnings)
 
     def render(self, entries: Sequence[Listed], last_updated: datetime) -> bytes:
         sections: dict[str, dict[str, msgspec.Raw]] = {section: {} for section in SECTIONS}
@@ -71,8 +79,9 @@ def is_toolhive(registry: object) -> bool:
     return bool(sections) and all(isinstance(section, dict) for section in sections)
 
 
-def _candidate(section: str, key: str, entry: Any, unnamed: str) -> Candidate | RejectedEntry:
-    name, path = server_name(key) if is_unicode(key) else unnamed, pointer(section, key)
+def _candidate(slice_: Slice) -> Candidate | RejectedEntry:
+    section, key, path = slice_.section, str(slice_.key), slice_.path
+    name, entry = server_name(key) if is_unicode(key) else slice_.label, read_closed(slice_.value)
     if not key:
         return rejection(name, "expected a key that is not empty", path)
     check = _IMAGE if section == SERVERS else _REMOTE

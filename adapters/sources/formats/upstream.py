@@ -7,8 +7,15 @@ from typing import Any
 import attrs
 import msgspec
 
-from adapters.sources.formats.admission import Candidate, admit, rejection, rejection_for
-from adapters.sources.formats.payload import is_unicode, label, pointer, read_json, without_nulls
+from adapters.sources.formats.admission import Candidate, rejection, rejection_for
+from adapters.sources.formats.opened import Opened, Slice, parsed
+from adapters.sources.formats.payload import (
+    is_unicode,
+    open_json,
+    pointer,
+    read_closed,
+    without_nulls,
+)
 from adapters.sources.formats.toolhive_conversion import toolhive_lifecycle
 from domain.entry import OFFICIAL_META, REDACTED_META, Lifecycle, Status
 from domain.errors import SourceContentError
@@ -23,6 +30,7 @@ _SCHEMA = (
     "upstream-registry.schema.json"
 )
 _LISTS = {EntryKind.SERVER: "servers", EntryKind.SKILL: "skills", EntryKind.PLUGIN: "plugins"}
+_KINDS = {section: kind for kind, section in _LISTS.items()}
 
 
 @attrs.frozen
@@ -30,19 +38,20 @@ class UpstreamFormat:
     """`FormatPort` of registries that hold documents as their authors wrote them."""
 
     def parse(self, payload: bytes) -> Parsed:
-        return self.read(read_json(payload))
+        return parsed(self.open(open_json(payload)))
 
-    def read(self, registry: Any) -> Parsed:
-        """`parse` for JSON that has been read.
+    def open(self, registry: Any) -> Opened:
+        """What lies in JSON that was opened.
 
         Raises:
             SourceContentError: it has none of the shapes.
         """
-        return admit(
-            _candidate(kind, item, label(_LISTS[kind], index), path + pointer(index))
+        slices = (
+            Slice(section=_LISTS[kind], holder=path, key=index, number=index, value=item)
             for kind, path, items in _lists(registry)
             for index, item in enumerate(items)
         )
+        return Opened(slices=slices, candidate=_candidate)
 
     def render(self, entries: Sequence[Listed], last_updated: datetime) -> bytes:
         lists = {
@@ -81,7 +90,9 @@ def _holds_lists(holder: object) -> bool:
     )
 
 
-def _candidate(kind: EntryKind, item: Any, unnamed: str, path: str) -> Candidate | RejectedEntry:
+def _candidate(slice_: Slice) -> Candidate | RejectedEntry:
+    kind, unnamed, path = _KINDS[slice_.section], slice_.label, slice_.path
+    item = read_closed(slice_.value)
     if not isinstance(item, dict):
         return rejection(unnamed, f"expected an object, found {type_name(item)}", path)
     if kind is EntryKind.SERVER:

@@ -101,7 +101,7 @@ async def test_huge_file_is_refused_by_its_size(tmp_path: Path) -> None:
     file = tmp_path / "registry.json"
     with file.open("wb") as sparse:
         sparse.truncate(1 << 40)
-    with pytest.raises(SourceLimitError, match="larger than 104857600 bytes"):
+    with pytest.raises(SourceLimitError, match="larger than 536870912 bytes"):
         await fetch(file)
 
 
@@ -171,5 +171,7 @@ def test_impossible_path_is_refused_in_the_configuration(path: str) -> None:
 def test_kind_opens_a_source_of_its_settings(tmp_path: Path) -> None:
     """The composition root needs nothing but the kind."""
     settings = FileSettings(path="catalog/registry.json")
-    assert FILE.open(settings, tmp_path) == FileSource(path="catalog/registry.json")
+    assert FILE.open(settings, tmp_path) == FileSource(
+        path="catalog/registry.json", spool_dir=tmp_path
+    )
     assert FILE.location(settings) == "catalog/registry.json"

@@ -11,6 +11,7 @@ from itertools import count, pairwise
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 import pytest
 
@@ -325,3 +326,24 @@ async def test_text_that_is_not_utf_8_reaches_the_reader(
     tamper(path, "UPDATE events SET type = CAST(x'61ff' AS TEXT) WHERE position = 2")
     types = [event.type for event in await collect(storage.read())]
     assert types == ["entry.listed", "a\ufffd", "entry.listed"]
+
+
+async def test_growth_by_another_connection_is_told(path: Path) -> None:
+    """Whoever waits hears of what another storage over the same file appends."""
+    async with opened(path) as one, opened(path) as other:
+        await one.grown()
+        heard = anyio.Event()
+
+        async def listen() -> None:
+            head = await one.head()
+            while head.position == 0:
+                await one.grown()
+                head = await one.head()
+            heard.set()
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(listen)
+            await anyio.lowlevel.checkpoint()
+            await other.append(new_commit("1"))
+            with anyio.fail_after(10):
+                await heard.wait()

@@ -1,5 +1,6 @@
 """A whole log, recomputed."""
 
+import pickle
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -7,12 +8,13 @@ from typing import Any
 import attrs
 import pytest
 
-from application.verify import verify
+from application.log_check import LogCheck
+from application.verify import check_beyond, verify
 from domain.errors import CorruptLogError
 from domain.identifiers import CommitId, DocumentHash, Position
-from domain.log import StoredEvent
+from domain.log import StoredCommit, StoredEvent
 from domain.merkle import EMPTY_ROOT
-from domain.ports.storage import Damage
+from domain.ports.storage import Damage, StoragePort
 from tests.harness.checkers import check_tamper_evident
 from tests.harness.new_commits import collect, new_commit, whole_log, write
 from tests.harness.other_storages import CopiedLog, SmallBatches
@@ -259,3 +261,69 @@ async def test_events_that_no_release_knows_are_named_in_a_real_log(world: SyncW
     (damage,) = (await verify(world.storage)).damages
     assert damage.position == 8
     assert "the payload is not that of a entry.listed" in damage.what
+
+
+async def in_two(log: StoragePort, monkeypatch: pytest.MonkeyPatch) -> tuple[Damage, ...]:
+    """The damages that are found where the second half is checked by itself."""
+
+    async def apart(border: Position) -> LogCheck:
+        assert border == 5
+        return pickle.loads(pickle.dumps(await check_beyond(log, border)))
+
+    monkeypatch.setattr("application.verify._WORTH_A_PROCESS", 7)
+    return (await verify(log, apart=apart)).damages
+
+
+async def test_a_long_log_is_checked_in_two_parts(
+    world: SyncWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What both saw comes to the same as one walk: counts, root, and no damage."""
+
+    async def apart(border: Position) -> LogCheck:
+        return await check_beyond(world.storage, border)
+
+    monkeypatch.setattr("application.verify._WORTH_A_PROCESS", 7)
+    assert await verify(world.storage, apart=apart) == await verify(world.storage)
+
+
+@pytest.mark.parametrize(
+    "alter",
+    [
+        event(2, data=b"{}"),
+        event(4, leaf_hash=bytes(32)),
+        event(6, stream_version=2),
+        event(6, stream_version=4),
+        went_back,
+        event(7, data=b"{}"),
+        commit(1, root=bytes(32)),
+        commit(2, root=bytes(32)),
+        recorded_early,
+        order_of_events(1, 2, 3, 4, 5, 6),
+        order_of_events(1, 2, 3, 4, 5, 7),
+        body(4, b"{}"),
+        body(6, None),
+    ],
+)
+async def test_both_parts_name_what_one_walk_names(
+    copied: CopiedLog, alter: Alter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Damage on either side of the border, or across it, is named in the same words."""
+    altered = BoundedLog(**attrs.asdict(alter(copied), recurse=False))
+    assert set(await in_two(altered, monkeypatch)) == set((await verify(altered)).damages) != set()
+
+
+@attrs.frozen(kw_only=True)
+class BoundedLog(CopiedLog):
+    """A copy that is read from and up to a position, as a storage is."""
+
+    async def read(
+        self, *, after: Position = 0, upto: Position, **_: Any
+    ) -> AsyncIterator[Sequence[StoredEvent]]:
+        if events := [e for e in self.events if after < e.position <= upto]:
+            yield events
+
+    async def commits(self, *, after: Position = 0) -> AsyncIterator[Sequence[StoredCommit]]:
+        yield [commit for commit in self.commits_read if commit.first_position > after]
+
+    async def leaf_hashes(self, *, after: Position, upto: Position) -> Sequence[bytes]:
+        return [event.leaf_hash for event in self.events[after:upto]]

@@ -35,12 +35,18 @@ MALFORMED_HOSTS = [
 ]
 
 
+def url_in(*owners: dict[str, Any]) -> Place:
+    """The place of a URL inside one or two objects, the nearest first."""
+    nearest, *others = owners
+    return Place("url", Place("", None, *others), nearest)
+
+
 def remote(url: str) -> list[str]:
-    return found(remote_url(url, Place("url", ({"variables": {"region": {}}},))))
+    return found(remote_url(url, url_in({"variables": {"region": {}}})))
 
 
 def package(url: str, inputs: dict[str, Any], kind: str = "streamable-http") -> list[str]:
-    return found(package_url(url, Place("url", ({"type": kind}, inputs))))
+    return found(package_url(url, url_in({"type": kind}, inputs)))
 
 
 def found(issues: Any) -> list[str]:
@@ -67,7 +73,7 @@ def test_a_remote_is_https(scheme: str) -> None:
 
 def test_each_undeclared_variable_is_told_once() -> None:
     """A remote's variables are those that it declares itself."""
-    issues = list(remote_url("https://{a}/{b}/{a}/{region}", Place("url", ({"variables": []},))))
+    issues = list(remote_url("https://{a}/{b}/{a}/{region}", url_in({"variables": []})))
     assert [(issue.reference, issue.message) for issue in issues] == [
         ("invalid-templated-url", "expected a declared variable, found 'a'"),
         ("invalid-templated-url", "expected a declared variable, found 'b'"),
@@ -133,4 +139,4 @@ def test_any_text_is_answered(text: str, variables: bool) -> None:
     for check in (https_url(REFERENCES), remote_url, package_url):
         for prefix in ("", "https://", "https://["):
             owners = ({"type": "sse", "variables": {}} if variables else {"type": "sse"}, {})
-            assert all(isinstance(i, Issue) for i in check(prefix + text, Place("url", owners)))
+            assert all(isinstance(i, Issue) for i in check(prefix + text, url_in(*owners)))

@@ -25,7 +25,7 @@ def test_what_a_client_can_do_something_about_is_told(error: Exception, status: 
     """The message of the error is the detail."""
     answer = problem_of(error)
 
-    assert answer.status_code == status
+    assert answer.status == status
     assert json.loads(answer.body)["detail"] == "m"
 
 
@@ -41,7 +41,7 @@ def test_what_only_operators_can_mend_is_not(error: Exception, status: int):
     """The message goes to the log."""
     answer = problem_of(error)
 
-    assert answer.status_code == status
+    assert answer.status == status
     assert json.loads(answer.body)["detail"] != "m"
 
 

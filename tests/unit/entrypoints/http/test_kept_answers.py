@@ -1,71 +1,71 @@
-"""Keeping bodies that are dear to make."""
+"""Keeping what is dear to make."""
 
 import anyio
 import pytest
 
-from entrypoints.http.kept_answers import KeptAnswers
+from entrypoints.http.kept_answers import Kept
 
 
-class Kitchen:
-    """Makes bodies, and counts them."""
+def test_the_longest_unused_goes_first():
+    """What is asked for stays."""
+    kept: Kept[str] = Kept(most_bytes=40)
+    for key in ("a", "b", "c", "d"):
+        kept.keep(key, key.upper(), 10)
+    assert kept.find("a") == "A"
 
-    def __init__(self, size: int = 1) -> None:
-        self.made = 0
-        self._size = size
+    kept.keep("e", "E", 10)
 
-    async def __call__(self) -> bytes:
-        self.made += 1
-        await anyio.lowlevel.checkpoint()
-        return b"x" * self._size
+    assert [kept.find(key) for key in "abcde"] == ["A", None, "C", "D", "E"]
 
 
-async def test_a_body_is_made_once():
-    """However often it is asked for, also at the same time."""
-    kept, kitchen = KeptAnswers(), Kitchen()
+def test_a_large_value_drives_no_others_out():
+    """It is made each time instead."""
+    kept: Kept[str] = Kept(most_bytes=40)
+    kept.keep("small", "s", 10)
+
+    kept.keep("large", "l", 11)
+
+    assert (kept.find("small"), kept.find("large")) == ("s", None)
+
+
+def test_a_value_takes_the_place_of_the_one_before():
+    """Its bytes count once, also where it is too large to be kept itself."""
+    kept: Kept[str] = Kept(most_bytes=40)
+    for key in ("a", "b", "c", "d"):
+        kept.keep(key, "old", 10)
+
+    kept.keep("d", "new", 10)
+    kept.keep("c", "large", 11)
+
+    assert [kept.find(key) for key in "abcd"] == ["old", "old", None, "new"]
+
+
+async def test_one_at_a_time_makes_a_value():
+    """Who waited finds what the first has made."""
+    kept: Kept[str] = Kept(most_bytes=40)
+    made = []
+
+    async def get() -> None:
+        async with kept.alone("key"):
+            if kept.find("key") is None:
+                await anyio.lowlevel.checkpoint()
+                made.append("value")
+                kept.keep("key", "value", 1)
 
     async with anyio.create_task_group() as tasks:
         for _ in range(5):
-            tasks.start_soon(kept.get, "key", kitchen)
-    assert await kept.get("key", kitchen) == b"x"
+            tasks.start_soon(get)
 
-    assert kitchen.made == 1
-
-
-async def test_the_longest_unused_goes_first():
-    """What is asked for stays."""
-    kept, kitchen = KeptAnswers(most_bytes=40), Kitchen(size=10)
-    for key in ("a", "b", "c", "d", "a", "e"):
-        await kept.get(key, kitchen)
-    assert kitchen.made == 5
-
-    for key in ("a", "c", "d", "e"):
-        await kept.get(key, kitchen)
-    assert kitchen.made == 5
-    await kept.get("b", kitchen)
-
-    assert kitchen.made == 6
-
-
-async def test_a_large_body_drives_no_others_out():
-    """It is made each time instead."""
-    kept, small, large = KeptAnswers(most_bytes=40), Kitchen(size=10), Kitchen(size=11)
-    await kept.get("small", small)
-
-    for _ in range(2):
-        assert len(await kept.get("large", large)) == 11
-    await kept.get("small", small)
-
-    assert (small.made, large.made) == (1, 2)
+    assert made == ["value"]
 
 
 async def test_who_waits_for_a_failure_tries_again():
     """An error is nobody's answer but of the one whose request it was."""
-    kept, kitchen = KeptAnswers(), Kitchen()
-
-    async def fail() -> bytes:
-        raise OSError
+    kept: Kept[str] = Kept(most_bytes=40)
 
     with pytest.raises(OSError):
-        await kept.get("key", fail)
+        async with kept.alone("key"):
+            raise OSError
 
-    assert await kept.get("key", kitchen) == b"x"
+    async with kept.alone("key"):
+        assert kept.find("key") is None

@@ -43,9 +43,9 @@ async def test_metrics(world: RegistryWorld):
 
     lines = answer.text.splitlines()
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
-    assert f"annals_log_position {world.projector.live.position}" in lines
-    assert 'annals_registry_servers{registry="default"} 6' in lines
-    assert 'annals_source_failing{source="main"} 1' in lines
+    assert f"annals_log_position {world.projector.live.position}.0" in lines
+    assert 'annals_registry_servers{registry="default"} 6.0' in lines
+    assert 'annals_source_failing{source="main"} 1.0' in lines
     synced = next(line for line in lines if line.startswith("annals_source_synced"))
     assert float(synced.split()[1]) > 1.7e9
     assert answer.text.endswith("\n")
@@ -59,4 +59,4 @@ async def test_metrics_forget_what_was_configured_away(world: RegistryWorld):
     text = (await world.client.get("/metrics")).text
 
     assert "main" not in text
-    assert 'annals_registry_servers{registry="team"} 0' in text
+    assert 'annals_registry_servers{registry="team"} 0.0' in text

@@ -117,7 +117,7 @@ async def test_the_configuration_and_its_problem_are_told(world: RegistryWorld):
 
     assert before.keys() == {"loadedAt"}
     assert after == {**before, "file": "a.yaml", "problem": "a.yaml: no"}
-    assert "annals_configuration_ok 0" in metrics
+    assert "annals_configuration_ok 0.0" in metrics
 
 
 async def test_registries(world: RegistryWorld):

@@ -1,0 +1,94 @@
+"""A registry whose entries are read one at a time, and sent on in pages."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Any, NamedTuple
+
+import attrs
+import msgspec
+
+from adapters.sources.formats.admission import Admission, Admitted, Candidate
+from adapters.sources.formats.payload import is_label, label, pointer
+from domain.events import RejectedEntry
+from domain.ports.format import Parsed
+
+PAGE = 1000
+"""How many entries, and things to tell, a page holds."""
+
+
+class Slice(NamedTuple):
+    """One entry of a payload, closed or not, and where it stands.
+
+    `holder` is the JSON pointer to the list or map that has it under `key`; it is the entry of
+    that `index` there.
+    """
+
+    section: str
+    holder: str
+    key: str | int
+    number: int
+    value: Any
+
+    @property
+    def path(self) -> str:
+        """The JSON pointer to it."""
+        return self.holder + pointer(self.key)
+
+    @property
+    def label(self) -> str:
+        """What to call it if it does not tell its name."""
+        return label(self.section, self.number)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether its text is at hand."""
+        return isinstance(self.value, msgspec.Raw)
+
+    def digest(self) -> bytes:
+        """SHA-256 of all that decides what entry it becomes; it is closed."""
+        key = self.key if isinstance(self.key, str) else ""
+        digest = hashlib.sha256(f"{self.section}/{key}\0".encode())
+        digest.update(self.value)
+        return digest.digest()
+
+
+@attrs.frozen(kw_only=True)
+class Opened:
+    """What lies in a registry, in its order. Warnings are those of no entry."""
+
+    slices: Iterable[Slice]
+    candidate: Callable[[Slice], Candidate | RejectedEntry]
+    warnings: tuple[RejectedEntry, ...] = ()
+
+
+def parsed(opened: Opened) -> Parsed:
+    """All of it at once.
+
+    Raises:
+        SourceContentError: so much is rejected that it can be no registry.
+    """
+    admission = Admission()
+    warnings = admission.warn(opened.warnings)
+    found = [admission.admit(opened.candidate(slice_)) for slice_ in opened.slices]
+    return _page(found, warnings)
+
+
+def pages(admitted: Iterable[Admitted], warnings: Iterable[RejectedEntry]) -> Iterator[Parsed]:
+    """What was admitted, some at a time. The first page begins with those warnings."""
+    rest = iter(admitted)
+    while found := list(islice(rest, PAGE)):
+        yield _page(found, warnings)
+        warnings = ()
+    if warnings:
+        yield _page([], warnings)
+
+
+def _page(found: list[Admitted], warnings: Iterable[RejectedEntry]) -> Parsed:
+    rejected = tuple(one.rejected for one in found if one.rejected)
+    return Parsed(
+        entries=tuple(one.entry for one in found if one.entry),
+        rejected=rejected,
+        warnings=(*warnings, *(warning for one in found for warning in one.warnings)),
+        nameless=any(is_label(one.name) for one in rejected),
+    )

@@ -1,0 +1,113 @@
+"""An answer as endpoints make it, and as it is sent: in a coding, with all of its headers."""
+
+import re
+from collections.abc import Callable, Hashable, Mapping
+from functools import partial
+
+import anyio.to_thread
+import attrs
+from starlette.types import Receive, Scope, Send
+
+from application.projector import Live
+from entrypoints.http.asking import Asking, coded_tag
+from entrypoints.http.codings import IDENTITY, compressed
+
+EXPOSED_HEADERS = (
+    "ETag",
+    "Registry-Position",
+    "Registry-Withdrawals",
+    "Registry-Recorded-At",
+    "Registry-Effective-At",
+)
+"""What pages of other origins may read of an answer."""
+
+CORS: Mapping[str, str] = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, OPTIONS",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type",
+    "Access-Control-Expose-Headers": ", ".join(EXPOSED_HEADERS),
+}
+"""What every answer has: anybody's page may read it."""
+
+_TEXT = re.compile(r"text/|application/(.+\+)?(json|xml|yaml)\b")
+_WORTH = 1024  # bytes: below that a packet is sent anyhow
+_LONG = 256 * 1024  # bytes: beyond that others would notice that one is compressed
+
+
+@attrs.frozen(kw_only=True)
+class Answer:
+    """What an endpoint says. `headers` are those that no other answer to the endpoint's kind has.
+
+    With a strong entity `tag` it is one of a registry: while `basis` makes the same of the live
+    state it stays the answer, and `body` is None where the client has it already.
+    """
+
+    status: int = 200
+    media_type: str | None = None
+    headers: Mapping[str, str] = attrs.field(factory=dict)
+    body: bytes | None = b""
+    tag: str | None = None
+    basis: Callable[[Live], Hashable] | None = None
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it may be compressed: other types are compact as they are."""
+        return self.media_type is not None and _TEXT.match(self.media_type) is not None
+
+
+@attrs.frozen(kw_only=True)
+class SentAnswer:
+    """All of an answer, as an ASGI application. Servers leave the body out for HEAD."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        start = {"type": "http.response.start", "status": self.status, "headers": self.headers}
+        await send(start)
+        await send({"type": "http.response.body", "body": self.body})
+
+
+async def sent(answer: Answer, asked: Asking) -> SentAnswer:
+    """The form of *answer* for who asks, 304 included."""
+    if answer.tag and (known := asked.known_coding(answer.tag)):
+        return _sent(answer, 304, known, b"")
+    coding, body = coding_for(answer, asked), answer.body or b""
+    if coding != IDENTITY:
+        compress = partial(compressed, body, coding)
+        body = await anyio.to_thread.run_sync(compress) if len(body) > _LONG else compress()
+    return _sent(answer, answer.status, coding, body)
+
+
+def coding_for(answer: Answer, asked: Asking) -> str:
+    """The coding to send an answer in."""
+    is_small = len(answer.body or b"") < _WORTH and IDENTITY in asked.codings
+    return IDENTITY if is_small or not answer.is_text else asked.codings[0]
+
+
+def _sent(answer: Answer, status: int, coding: str, body: bytes) -> SentAnswer:
+    headers = {**answer.headers, **_varying(answer, coding)}
+    if status not in (204, 304):
+        headers["Content-Length"] = str(len(body))
+        if answer.media_type:
+            headers["Content-Type"] = answer.media_type
+        if coding != IDENTITY:
+            headers["Content-Encoding"] = coding
+    return SentAnswer(status=status, headers=raw_headers(headers), body=body)
+
+
+def _varying(answer: Answer, coding: str) -> Mapping[str, str]:
+    tag = {"ETag": coded_tag(answer.tag, coding)} if answer.tag else {}
+    return {**tag, "Vary": "Accept-Encoding"} if answer.is_text else tag
+
+
+def raw_headers(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    """Headers as ASGI has them, with those of every answer."""
+    raw = [
+        (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()
+    ]
+    return [*raw, *_RAW_CORS]
+
+
+_RAW_CORS = [(name.lower().encode(), value.encode()) for name, value in CORS.items()]
