@@ -186,7 +186,11 @@ async def _amiss(
     hashed = await anyio.to_thread.run_sync(
         lambda: [known for known, body in bodies.items() if document_hash(body) != known]
     )
-    return [(known, f"document {known} has another body") for known in hashed]
+    lost = [known for known in hashes if known not in bodies]
+    return [
+        *((known, f"document {known} cannot be found by its hash") for known in lost),
+        *((known, f"document {known} has another body") for known in hashed),
+    ]
 
 
 async def _document_damages(storage: StoragePort, check: LogCheck, bodies: _Bodies) -> list[Damage]:

@@ -109,9 +109,10 @@ class WebhookTask:
 
     async def _begin(self) -> None:
         """Another process may deliver as yet."""
-        self.progress = Progress(is_elsewhere=not self._pace.duty.is_ours)
-        await self._pace.duty.begun()
-        self.progress = Progress()
+        if not self._pace.duty.is_ours:
+            self.progress = Progress(is_elsewhere=True)
+            await self._pace.duty.begun()
+            self.progress = Progress()
 
     async def _go_on(self) -> None:
         """One round of deliveries, and the wait for the next one, however it ends."""

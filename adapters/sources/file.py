@@ -31,7 +31,6 @@ from domain.errors import (
 from domain.ports.source import Fetched, FetchResult, Payload, SourcePort, Unchanged
 
 MAX_BYTES = 512 * 1024 * 1024
-_SETTLED_NS = 2 * 10**9  # two writes within one tick of a clock leave one time
 
 
 def _check_path(_settings: object, _attribute: object, value: str) -> None:
@@ -80,9 +79,12 @@ class _LastRead:
     look: tuple[int, ...] | None = None
     revision: str | None = None
 
-    def note(self, before: os.stat_result, after: os.stat_result, revision: str) -> None:
-        settled = time.time_ns() - max(after.st_mtime_ns, after.st_ctime_ns) > _SETTLED_NS
-        self.look = _look(after) if settled and _look(before) == _look(after) else None
+    def note(
+        self, before: os.stat_result, after: os.stat_result, revision: str, settled_seconds: float
+    ) -> None:
+        age = time.time() - max(after.st_mtime, after.st_ctime)
+        is_settled = age > settled_seconds and _look(before) == _look(after)
+        self.look = _look(after) if is_settled else None
         self.revision = revision
 
     def was(self, status: os.stat_result, revision: str | None) -> bool:
@@ -99,11 +101,14 @@ class FileSource:
     """Reads one file, through symbolic links. Its revision is the SHA-256 of the content.
 
     It reads a copy, in `spool_dir` where that is large: others may write to the file meanwhile.
+    A file that was last written `settled_seconds` before it was read, or more, is not read again
+    while it looks the same: two writes within one tick of its clock would look the same too.
     """
 
     path: str
     max_bytes: int = MAX_BYTES
     spool_dir: Path | None = None
+    settled_seconds: float = 2.0
     _last: _LastRead = attrs.field(factory=_LastRead, init=False, eq=False, repr=False)
 
     async def fetch(self, known_revision: str | None) -> FetchResult:
@@ -128,7 +133,8 @@ class FileSource:
                     return None
                 content = self._copied(file)
                 revision = digest(content)
-                self._last.note(before, os.fstat(file.fileno()), revision)
+                after = os.fstat(file.fileno())
+                self._last.note(before, after, revision, self.settled_seconds)
         except OSError as error:
             raise _unreadable(self.path, error) from error
         if revision == known_revision:

@@ -20,7 +20,7 @@ from adapters.sources.slice_memory import SliceMemory, load, save
 from domain.errors import SourceError, SourceLimitError
 from domain.ports.format import Parsed
 
-_MEMORY_BYTES = 3 * 1024**3  # beside the payload; it is never needed but for hostile ones
+_MEMORY_BYTES = 1024**3  # beside the payload: a tenth of it does for what is a registry
 _NICENESS = 10  # whoever asks the server goes first
 
 

@@ -17,11 +17,11 @@ _DIGEST_BYTES = 32
 
 @attrs.frozen(kw_only=True)
 class _Content:
-    """As it is written: `digests` one behind the other, and the warnings of slices by number."""
+    """As it is written, with the warnings of slices by number."""
 
     layout: str
     rules: str
-    digests: bytes
+    digests: list[bytes]
     keys: list[str]
     warnings: dict[int, list[RejectedEntry]]
 
@@ -42,7 +42,7 @@ class SliceMemory:
         content = _Content(
             layout=_LAYOUT,
             rules=rules,
-            digests=b"".join(self.keys),
+            digests=list(self.keys),
             keys=list(self.keys.values()),
             warnings={numbers[digest]: told for digest, told in self.warnings.items()},
         )
@@ -61,13 +61,9 @@ def decoded(text: bytes, rules: str) -> SliceMemory | None:
         return None
     if (content.layout, content.rules) != (_LAYOUT, rules):
         return None
-    digests = [
-        content.digests[start : start + _DIGEST_BYTES]
-        for start in range(0, len(content.digests), _DIGEST_BYTES)
-    ]
     return SliceMemory(
-        dict(zip(digests, content.keys, strict=True)),
-        {digests[number]: told for number, told in content.warnings.items()},
+        dict(zip(content.digests, content.keys, strict=True)),
+        {content.digests[number]: told for number, told in content.warnings.items()},
     )
 
 

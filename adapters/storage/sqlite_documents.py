@@ -60,14 +60,14 @@ class SqliteDocuments:
         return frames
 
     async def hashes(self) -> AsyncIterator[Sequence[DocumentHash]]:
-        """The hashes of all that have a body."""
+        """The hashes of all that have a body, in the order in which the bodies lie in the file."""
         sql = (
-            "SELECT hash FROM documents WHERE hash > ?"
-            f" AND hash NOT IN (SELECT hash FROM redactions) ORDER BY hash LIMIT {_MANY}"
+            "SELECT rowid, hash FROM documents WHERE rowid > ?"
+            f" AND hash NOT IN (SELECT hash FROM redactions) ORDER BY rowid LIMIT {_MANY}"
         )
-        after = ""
+        after = 0
         while rows := await self._database.fetch(sql, after):
-            yield [DocumentHash(document_hash) for (document_hash,) in rows]
+            yield [DocumentHash(document_hash) for _, document_hash in rows]
             after = beyond(after, rows[-1][0])
 
     def unpack(self, packed: Sequence[bytes]) -> Sequence[bytes]:

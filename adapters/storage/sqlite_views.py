@@ -1,8 +1,8 @@
 """How views lie in SQLite: the rows that hold now, and those that once did."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 
 import aiosqlite
 
@@ -19,6 +19,7 @@ _ARCHIVE = """
     SELECT projection, version, key, since, ?, value FROM view_rows
     WHERE projection = ? AND version = ? AND key = ?
 """
+_PASSED = "INSERT INTO past_rows VALUES (?, ?, ?, ?, ?, ?)"
 _DELETE = "DELETE FROM view_rows WHERE projection = ? AND version = ? AND key = ?"
 _PUT = "INSERT OR REPLACE INTO view_rows VALUES (?, ?, ?, ?, ?)"
 _KEYS = "projection = ?1 AND version = ?2 AND key >= ?3 AND key < ?4"
@@ -87,21 +88,44 @@ async def advance(
     """Write changes and the checkpoint, inside a transaction."""
     if not await _move_checkpoint(db, view, after, upto):
         return False
-    for change in changes:
-        await _change(db, view, change)
+    held = _held(changes)
+    if view.keeps_past:
+        await _keep_past(db, view, held, is_new=after == ORIGIN)
+    gone = [key for key, values in held.items() if values[-1][1] is None]
+    await db.executemany(_DELETE, ((*_name(view), key) for key in gone))
+    put = ((key, *values[-1]) for key, values in held.items() if values[-1][1] is not None)
+    await db.executemany(_PUT, ((*_name(view), *row) for row in put))
     return True
 
 
-async def _change(db: aiosqlite.Connection, view: View, change: ViewChange) -> None:
-    keys = change.deletes | change.puts.keys()
-    if view.keeps_past:
-        await db.executemany(_ARCHIVE, ((change.since, *_name(view), key) for key in keys))
-    await db.executemany(_DELETE, ((*_name(view), key) for key in change.deletes))
-    await db.executemany(_PUT, _put_rows(view, change.since, change.puts))
+_Held = list[tuple[Position, bytes | None]]
+"""What a key came to hold, and from which position, None for nothing."""
 
 
-def _put_rows(view: View, since: Position, puts: Mapping[str, bytes]) -> Iterator[tuple[Any, ...]]:
-    return ((*_name(view), key, since, value) for key, value in puts.items())
+def _held(changes: Iterable[ViewChange]) -> Mapping[str, _Held]:
+    """By key, so that many small changes take few statements."""
+    held: dict[str, _Held] = {}
+    for change in changes:
+        for key in change.deletes:
+            held.setdefault(key, []).append((change.since, None))
+        for key, value in change.puts.items():
+            held.setdefault(key, []).append((change.since, value))
+    return held
+
+
+async def _keep_past(
+    db: aiosqlite.Connection, view: View, held: Mapping[str, _Held], *, is_new: bool
+) -> None:
+    if not is_new:
+        first = ((values[0][0], *_name(view), key) for key, values in held.items())
+        await db.executemany(_ARCHIVE, first)
+    passed = (
+        (*_name(view), key, since, until, value)
+        for key, values in held.items()
+        for (since, value), (until, _) in pairwise(values)
+        if value is not None
+    )
+    await db.executemany(_PASSED, passed)
 
 
 async def rows_within(

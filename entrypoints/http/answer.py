@@ -36,10 +36,10 @@ _LONG = 256 * 1024  # bytes: beyond that others would notice that one is compres
 
 @attrs.frozen(kw_only=True)
 class Answer:
-    """What an endpoint says. `headers` are those that no other answer to the endpoint's kind has.
+    """What an endpoint says, whoever asks. `headers` are those that do not follow from the rest.
 
-    With a strong entity `tag` it is one of a registry: while `basis` makes the same of the live
-    state it stays the answer, and `body` is None where the client has it already.
+    One of a registry has a strong entity `tag`, and is the answer while `basis` makes the same of
+    the live state. Its `body` is None where the client has it already.
     """
 
     status: int = 200

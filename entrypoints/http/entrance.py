@@ -16,6 +16,7 @@ from entrypoints.http.kept_answers import Kept
 from entrypoints.http.routes import Route, Routes
 from entrypoints.http.services import Services
 
+_READING = ("GET", "HEAD")
 _UNKNOWN = "unknown"  # the endpoint of a path that is not served
 _DAY = "86400"
 _SAFE = "/%:@!$&'()*+,;=~?"  # what may stand in a URL as it came
@@ -76,7 +77,7 @@ class Entrance:
             return
         began, method, asked = perf_counter(), scope["method"], asking(scope)
         answer: ASGIApp | None
-        if method in ("GET", "HEAD") and (known := self._known(_key(scope), asked)):
+        if method in _READING and (known := self._known(_key(scope), asked)):
             template, answer = known
         else:
             template, answer = await self._found(scope, receive, asked)

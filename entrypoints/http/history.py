@@ -159,9 +159,7 @@ def asked_classes(request: Request, default: frozenset[ChangeClass]) -> frozense
         raise MalformedQueryError("class", text, f"class: {error}") from error
 
 
-def _feed_answer(
-    page: FeedPage, classes: frozenset[ChangeClass], *, with_entries: bool
-) -> Answer:
+def _feed_answer(page: FeedPage, classes: frozenset[ChangeClass], *, with_entries: bool) -> Answer:
     body = changes_json(page.changes, feed_metadata(page), classes, with_entries=with_entries)
     return passing_answer(body, JSON)
 

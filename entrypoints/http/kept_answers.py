@@ -30,7 +30,7 @@ class Kept(Generic[Value]):
         """Keep *value* of so many bytes in the place of what was kept under *key*."""
         if key in self._kept:
             self._bytes -= self._kept.pop(key)[1]
-        if size <= self._most_bytes // 4:
+        if size <= self._most_bytes // 2:
             self._kept[key] = value, size
             self._bytes += size
         while self._bytes > self._most_bytes:

@@ -99,7 +99,11 @@ def read_query(request: Request) -> Mapping[str, str]:
     return _parsed(request.scope["query_string"])
 
 
-@lru_cache(maxsize=16)  # each of those who need it reads it anew
+# What a request is made of is read by several, each for itself.
+_decoded = lru_cache(maxsize=16)(decode_cursor)
+
+
+@lru_cache(maxsize=16)
 def _parsed(query: bytes) -> Mapping[str, str]:
     try:
         return MappingProxyType(dict(parse_qsl(query.decode(), errors="strict")))
@@ -145,7 +149,7 @@ def asked_moment(request: Request) -> Asked:
 def cursor_moment(request: Request) -> Asked:
     """The moment of the list that the query goes on with."""
     try:
-        return decode_cursor(read_query(request).get("cursor", ":")).asked
+        return _decoded(read_query(request).get("cursor", ":")).asked
     except InvalidCursorError:
         return NOW  # who reads the list tells of it
 
@@ -212,7 +216,7 @@ def _updated_since(query: Mapping[str, str]) -> datetime | None:
 
 def _continued(asked: ListFilters, text: str) -> tuple[Cursor, ListFilters]:
     try:
-        cursor = decode_cursor(text)
+        cursor = _decoded(text)
         return cursor, continued(asked, cursor)
     except InvalidCursorError as error:
         raise MalformedQueryError("cursor", text, str(error)) from error

@@ -11,6 +11,7 @@ from pathlib import Path
 import attrs
 import click
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from ruamel.yaml import YAML
 
 from application.codec import EVENT_TYPES
@@ -19,6 +20,7 @@ from entrypoints.cli import main
 from entrypoints.config import known_keys, load
 from entrypoints.error_codes import ERROR_CODES
 from entrypoints.http.app import ENDPOINTS
+from tests.harness.registry_world import registry_world
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -63,6 +65,21 @@ def test_every_command_and_option_is_documented(name, command):
 def test_every_endpoint_is_documented(endpoint):
     """Each path template of the route table appears in docs/http-api.md."""
     assert endpoint.path in page("http-api.md")
+
+
+async def test_every_metric_is_documented():
+    """Each metric of /metrics, with its labels, appears in docs/metrics.md."""
+    async with registry_world() as world:
+        await world.sync("main", [])
+        await world.client.get("/health")
+        families = list(text_string_to_metric_families((await world.client.get("/metrics")).text))
+
+    assert len(families) > 10
+    for family in families:
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        labels = {label: None for s in family.samples for label in s.labels if label != "le"}
+        told = f"{{{','.join(labels)}}}" if labels else ""
+        assert f"`{name}{told}" in page("metrics.md"), name
 
 
 @pytest.mark.parametrize(("name", "event_type"), list(EVENT_TYPES.items()))

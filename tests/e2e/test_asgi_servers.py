@@ -9,6 +9,7 @@ from http.client import HTTPConnection
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -86,13 +87,17 @@ def assert_closed(directory: Path) -> None:
 
 
 def use(client: httpx.Client, port: int) -> None:
-    """What clients do: pages, conditional requests, a request with a body, a stream."""
+    """What clients do: pages, names with a slash, conditional requests, a request with a body, one
+    that only the machine itself may make, a stream."""
     assert walked(client) == NAMES
+    one = client.get(f"/v0.1/servers/{quote(NAMES[0], safe='')}/versions/latest").json()
+    assert one["server"]["name"] == NAMES[0]
     first = client.get("/v0.1/servers")
     again = client.get("/v0.1/servers", headers={"If-None-Match": first.headers["ETag"]})
     assert (again.status_code, again.content) == (304, b"")
     assert client.head("/v0.1/servers").content == b""
     assert client.post("/v0.1/validate", json={"name": NAMES[0]}).status_code == 200
+    assert client.post("/v1/sources/default/sync").status_code == 200
     with closing(HTTPConnection("127.0.0.1", port, timeout=PROMISED_SECONDS)) as following:
         assert told(following) == NAMES
 

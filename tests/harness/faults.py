@@ -334,7 +334,7 @@ FAULTS = [
     Fault(
         row="millions of empty entries",
         strike=rewritten(lambda _: _EMPTY),
-        told=_all("found JSON of more than 5000000 values", _WHOLE),
+        told=_all("found more than 10000 entries that cannot be used", _WHOLE),
         stage=SyncStage.PARSE,
         peak_mib=240,
     ),

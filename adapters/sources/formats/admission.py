@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
@@ -108,9 +109,10 @@ class Admission:
         entry = _entry(candidate)
         if isinstance(entry, RejectedEntry):
             return Admitted(None, entry)
-        first = self._places.setdefault(key_text(entry.key), lambda: candidate.path)
-        if (path := first()) != candidate.path:
-            reason = f"expected {entry.key} once: {path} is kept, {candidate.path} is not"
+        place = partial(str, candidate.path)
+        first = self._places.setdefault(key_text(entry.key), place)
+        if first is not place:
+            reason = f"expected {entry.key} once: {first()} is kept, {candidate.path} is not"
             return Admitted(None, rejection(candidate.name, reason, candidate.path))
         return Admitted(entry, warnings=[_told(candidate, issue) for issue in others])
 

@@ -46,11 +46,9 @@ class Slice(NamedTuple):
         return isinstance(self.value, msgspec.Raw)
 
     def digest(self) -> bytes:
-        """SHA-256 of all that decides what entry it becomes; it is closed."""
-        key = self.key if isinstance(self.key, str) else ""
-        digest = hashlib.sha256(f"{self.section}/{key}\0".encode())
-        digest.update(self.value)
-        return digest.digest()
+        """SHA-256 of its text, and what else decides what entry it becomes; it is closed."""
+        beside = f"{self.section}/{self.key}" if isinstance(self.key, str) else self.section
+        return hashlib.sha256(self.value).digest() + beside.encode(errors="surrogatepass")
 
 
 @attrs.frozen(kw_only=True)

@@ -4,7 +4,7 @@ import json
 import re
 from collections import Counter
 from mmap import mmap
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import attrs
 import msgspec
@@ -13,6 +13,8 @@ from domain.errors import SourceContentError
 
 Text: TypeAlias = bytes | mmap | memoryview | msgspec.Raw
 """JSON as it is written. What it is taken from must not change or end meanwhile."""
+
+_Values = TypeVar("_Values", list[Any], dict[str, Any])
 
 _BOM = b"\xef\xbb\xbf"
 _MOST_DIGITS = 400
@@ -41,10 +43,7 @@ def read_json(payload: bytes) -> Any:
             made of so many values that they would fill the memory.
     """
     if sum(payload.count(mark) for mark in (b",", b"[", b"{")) > _MOST_VALUES:
-        raise SourceContentError(
-            f"expected a registry, found JSON of more than {_MOST_VALUES} values: split it into"
-            " several sources, or check that the address is that of a registry"
-        )
+        raise _too_many()
     value = _loaded(payload)
     for member in value.values() if isinstance(value, dict) else ():
         if isinstance(member, Repeated):
@@ -98,11 +97,17 @@ def _unpacked(text: Text) -> Any:
     """An array or object with closed values; any other JSON is read."""
     match _start(text):
         case b"[":
-            return msgspec.json.decode(text, type=list[msgspec.Raw])
+            return _few(msgspec.json.decode(text, type=list[msgspec.Raw]))
         case b"{":
-            return _members(text)
+            return _few(_members(text))
         case _:
             return _loaded(bytes(text))
+
+
+def _few(values: _Values) -> _Values:
+    if len(values) > _MOST_VALUES:
+        raise _too_many()
+    return values
 
 
 def _start(text: Text) -> bytes | None:
@@ -161,6 +166,13 @@ def _integer(digits: str) -> int | float:
 
 
 _DECODER = json.JSONDecoder(parse_int=_integer, object_pairs_hook=_object)
+
+
+def _too_many() -> SourceContentError:
+    return SourceContentError(
+        f"expected a registry, found JSON of more than {_MOST_VALUES} values: split it into"
+        " several sources, or check that the address is that of a registry"
+    )
 
 
 def _described(payload: bytes) -> str:

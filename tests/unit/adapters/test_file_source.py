@@ -11,13 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.sources.file import FILE, MAX_BYTES, FileSettings, FileSource
+from adapters.sources.spool import LARGE_BYTES
 from domain.errors import (
     SourceAccessError,
     SourceContentError,
     SourceLimitError,
     SourceUnreachableError,
 )
-from domain.ports.source import Fetched, FetchResult, Unchanged
+from domain.ports.source import Fetched, FetchResult, LargePayload, Unchanged
 
 
 async def fetch(
@@ -175,3 +176,47 @@ def test_kind_opens_a_source_of_its_settings(tmp_path: Path) -> None:
         path="catalog/registry.json", spool_dir=tmp_path
     )
     assert FILE.location(settings) == "catalog/registry.json"
+
+
+async def test_large_file_is_copied(tmp_path: Path) -> None:
+    """Whoever truncates the file afterwards takes nothing from what is read."""
+    file = tmp_path / "registry.json"
+    file.write_bytes(b"x" * (LARGE_BYTES + 1))
+    result = await fetch(file)
+    assert isinstance(result, Fetched)
+    file.write_bytes(b"")
+    async for payload in result.payloads:
+        assert isinstance(payload, LargePayload)
+        assert os.fstat(payload.file.fileno()).st_nlink == 0
+        assert payload.file.read() == b"x" * (LARGE_BYTES + 1)
+        content = payload.file
+    assert content.closed
+
+
+@pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="needs Linux")
+async def test_file_that_looks_the_same_is_not_read_again(tmp_path: Path) -> None:
+    """If it was left alone before it was read; else, and when it changes, it is."""
+    file = tmp_path / "registry.json"
+    file.write_bytes(b"x" * LARGE_BYTES)
+    for settled_seconds, is_read in ((-3600.0, False), (3600.0, True)):
+        source = FileSource(path=str(file), settled_seconds=settled_seconds)
+        revision = await read(source, None)
+        before = bytes_read()
+        assert await source.fetch(revision) == Unchanged()
+        assert (bytes_read() - before > LARGE_BYTES) == is_read
+
+    source = FileSource(path=str(file), settled_seconds=-3600.0)
+    revision = await read(source, None)
+    file.write_bytes(b"y" * LARGE_BYTES)
+    assert await read(source, revision) != revision
+
+
+async def read(source: FileSource, known_revision: str | None) -> str:
+    result = await source.fetch(known_revision)
+    assert isinstance(result, Fetched)
+    return result.revision()
+
+
+def bytes_read() -> int:
+    """What this process has read so far, from anything."""
+    return int(Path("/proc/self/io").read_text().split()[1])

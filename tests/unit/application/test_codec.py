@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from application.codec import EVENT_TYPES, decode, encode, name_of
+from application.codec import EVENT_TYPES, decode, encode, name_of, payload_of
+from domain.canonical_json import canonical_json
 from domain.change import Change, ChangeClass
 from domain.entry import Lifecycle
 from domain.errors import CorruptLogError, UnknownEventTypeError
@@ -100,6 +101,7 @@ def test_what_was_encoded_decodes_to_itself(cls: type, data: st.DataObject) -> N
     event = data.draw(BY_CLASS[cls])
     new = encode(event)
     assert decode(stored(new)) == event
+    assert new.data == canonical_json(payload_of(event))
     assert EVENT_TYPES[new.type].cls is cls
     assert (new.type, new.schema_version) == (name_of(event), EVENT_TYPES[new.type].schema_version)
 
@@ -157,6 +159,8 @@ GOOD = json.loads(encode(DELISTED).data)
         json.dumps({**GOOD, "more": 1}).encode(),
         json.dumps({**GOOD, "reason": "bored"}).encode(),
         json.dumps({**GOOD, "key": "io.example/a"}).encode(),
+        json.dumps({**GOOD, "key": {**GOOD["key"], "more": 1}}).encode(),
+        json.dumps(GOOD).encode() + b" ",
     ],
 )
 def test_a_broken_payload_is_named(data: bytes) -> None:

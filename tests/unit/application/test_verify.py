@@ -198,6 +198,7 @@ class BrokenLog(CopiedLog):
 
     good_events: int = 100
     unreadable: frozenset[DocumentHash] = frozenset()
+    not_found: frozenset[DocumentHash] = frozenset()
     lists_documents: bool = True
     own_damages: tuple[Damage, ...] = ()
 
@@ -209,7 +210,7 @@ class BrokenLog(CopiedLog):
     async def documents(self, hashes: Iterable[DocumentHash]) -> Mapping[DocumentHash, bytes]:
         if bad := self.unreadable & set(hashes):
             raise CorruptLogError(f"bad body {min(bad)}")
-        return {known: self.bodies[known] for known in hashes}
+        return {known: self.bodies[known] for known in hashes if known not in self.not_found}
 
     async def document_hashes(self) -> AsyncIterator[Sequence[DocumentHash]]:
         if not self.lists_documents:
@@ -239,6 +240,13 @@ async def test_one_unreadable_document_hides_no_other(copied: CopiedLog) -> None
     damages = (await verify(broken(altered, unreadable=frozenset({bad})))).damages
     assert [damage.position for damage in damages] == [3, 4]
     assert damages[1].what == f"bad body {bad}"
+
+
+async def test_a_document_that_is_listed_and_not_found_is_named(copied: CopiedLog) -> None:
+    """A damaged index hides a body from those who ask for it by its hash."""
+    lost = DocumentHash(next(h for h in copied.bodies if h.encode() in copied.events[3].data))
+    (damage,) = (await verify(broken(copied, not_found=frozenset({lost})))).damages
+    assert damage == Damage(position=4, what=f"document {lost} cannot be found by its hash")
 
 
 async def test_documents_that_cannot_be_listed_are_told(copied: CopiedLog) -> None:

@@ -11,12 +11,14 @@ import anyio.lowlevel
 import attrs
 import pytest
 
+from adapters.lease.memory import OwnLease
 from adapters.storage.memory import MemoryStorage
 from adapters.webhooks import HttpReceiver
 from application.change_details import ALL_CLASSES, SHOWN
 from application.change_feed import ChangeFeed, Mark
 from application.change_rendering import change_json
 from application.delivery_marks import DeliveryMarks
+from application.duty import Duty
 from application.source_task import Pace
 from application.webhook_task import MOST_CHANGES, Webhook
 from application.webhooks import WebhookOverview, Webhooks
@@ -54,13 +56,14 @@ def webhook(receiver: DeliveryPort, name: str = "hook", **options: Any) -> Webho
 class World:
     """A log and its webhooks. `slept` are the pauses after failures; `pause` may be replaced."""
 
-    def __init__(self, sync: SyncWorld) -> None:
+    def __init__(self, sync: SyncWorld, duty: Duty | None = None) -> None:
         self.sync = sync
         self.slept: list[float] = []
         self.pause: Callable[[], Awaitable[None]] = anyio.lowlevel.checkpoint
         self.feed = ChangeFeed(sync.storage, sync.registries, sync.documents)
         self.marks = DeliveryMarks(sync.storage)
-        pace = Pace(clock=SteppingClock(), sleep=self._sleep, chance=lambda: 0.5)
+        self.duty = duty or Duty.alone()
+        pace = Pace(clock=SteppingClock(), sleep=self._sleep, chance=lambda: 0.5, duty=self.duty)
         self.webhooks = Webhooks(self.feed, sync.registries, self.marks, pace)
         self.source = HeldSource()
 
@@ -95,6 +98,11 @@ class World:
         ):
             await anyio.lowlevel.checkpoint()
 
+    async def until_elsewhere(self) -> None:
+        """Wait until the only webhook leaves its deliveries to another process."""
+        while not (await self.overview()).progress.is_elsewhere:
+            await anyio.lowlevel.checkpoint()
+
     async def until(self, happens: Callable[[], object]) -> None:
         """Let all others go on until it is so."""
         while not happens():
@@ -104,7 +112,12 @@ class World:
 @pytest.fixture
 async def world() -> World:
     """Two registries, and a server in the default one."""
-    world = World(await loaded_world())
+    return await world_with(Duty.alone())
+
+
+async def world_with(duty: Duty) -> World:
+    """The same in a process that may have to leave deliveries to another."""
+    world = World(await loaded_world(), duty)
     await world.sync.configure({"default": ("main",), "other": ("main",)})
     await world.offer("a")
     return world
@@ -223,6 +236,20 @@ async def test_a_receiver_that_hangs_keeps_nobody_waiting(
             await world.until(lambda: len(quick.messages) > before)  # noqa: B023
         await http.until_asked(1)
     assert world.slept == []
+
+
+async def test_deliveries_are_left_to_the_process_whose_duty_they_are():
+    """The others say so. When it becomes their duty, they begin where the last one was."""
+    world, receiver = await world_with(Duty()), HeldReceiver()
+    async with world.running(webhook(receiver)), anyio.create_task_group() as tasks:
+        await world.offer("a", "b")
+        await world.until_elsewhere()
+        assert receiver.messages == []
+        tasks.start_soon(world.duty.run, OwnLease(), anyio.lowlevel.checkpoint)
+        await world.all_told()
+        assert not (await world.overview()).progress.is_elsewhere
+        tasks.cancel_scope.cancel()
+    assert len(receiver.messages) == 1
 
 
 async def test_failures_are_told_while_they_last(world: World):

@@ -6,10 +6,12 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from adapters.lease.memory import OwnLease
 from adapters.signing.ed25519 import Ed25519Signer, verify
 from adapters.storage.memory import MemoryStorage
 from adapters.witnesses import HttpWitness
 from application.cosignatures import VIEW, Cosignatures
+from application.duty import Duty
 from application.source_task import Pace
 from application.transparency import Transparency
 from application.witnessing import AskedWitness, Witnessing
@@ -40,6 +42,12 @@ class World:
         self.transparency = Transparency(self.storage, LOG, cosignatures)
         pace = Pace(clock=SteppingClock(), sleep=self._sleep, chance=lambda: 0.5)
         self.witnessing = Witnessing(self.transparency, cosignatures, [self.asked], pace)
+
+    def with_duty(self, duty: Duty) -> Witnessing:
+        """In a process that may have to leave it to another."""
+        pace = Pace(clock=SteppingClock(), sleep=self._sleep, duty=duty)
+        cosignatures = Cosignatures(self.storage, [self.asked.key], verify)
+        return Witnessing(self.transparency, cosignatures, [self.asked], pace)
 
     async def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
@@ -159,3 +167,19 @@ async def test_a_witness_that_fails_is_asked_ever_later(world):
             await anyio.lowlevel.checkpoint()
         tasks.cancel_scope.cancel()
     assert world.slept[:8] == [5, 10, 20, 40, 80, 160, 300, 300]
+
+
+async def test_witnesses_are_left_to_the_process_whose_duty_they_are(world):
+    """Nobody is asked twice."""
+    await lengthen(world.storage, 3)
+    duty = Duty()
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(world.with_duty(duty).run)
+            for _ in range(20):
+                await anyio.lowlevel.checkpoint()
+            assert world.server.requests == []
+            tasks.start_soon(duty.run, OwnLease(), anyio.lowlevel.checkpoint)
+            while await world.cosigned_size() < 3:
+                await anyio.lowlevel.checkpoint()
+            tasks.cancel_scope.cancel()

@@ -15,6 +15,7 @@ import attrs
 import pytest
 
 from domain.errors import StorageUnavailableError
+from domain.ports.lease import LeasePort
 from entrypoints.config import Config, ServerConfig, StorageConfig, load
 from entrypoints.container import Container, configured_webhooks, opened, synced_sources
 from entrypoints.reload import LOOK_SECONDS, LiveConfiguration, restart_keys
@@ -52,8 +53,13 @@ class World:
 
 
 @asynccontextmanager
-async def at_work(directory: Path, written: str | None = BOTH) -> AsyncIterator[World]:
-    """Annals over this configuration, or over the example; nothing sleeps longer than told."""
+async def at_work(
+    directory: Path, written: str | None = BOTH, lease: LeasePort | None = None
+) -> AsyncIterator[World]:
+    """Annals over this configuration, or over the example; nothing sleeps longer than told.
+
+    It holds the lease, unless it is to wait for that one.
+    """
     for name in ("a", "b", "c"):
         server = {"name": f"io.example/{name}", "version": "1.0.0", "description": "Does things."}
         (directory / f"{name}.json").write_text(json.dumps([server]))
@@ -82,6 +88,9 @@ async def at_work(directory: Path, written: str | None = BOTH) -> AsyncIterator[
             webhooks = configured_webhooks(settings.config, container.clock())
             await tasks.start(container.webhooks().run, webhooks)
             await tasks.start(configuration.follow)
+            tasks.start_soon(container.duty().run, lease or container.lease(), configuration.begin)
+            if not lease:
+                await container.duty().begun()
             if written:
                 await until(lambda: sleeps)
             yield World(container, configuration, file, sleeps, look)
@@ -93,6 +102,30 @@ async def until(happens: Callable[[], object]) -> None:
     with anyio.fail_after(10):
         while not happens():  # noqa: ASYNC110  # a thread may have to go on
             await anyio.sleep(0.001)
+
+
+class TakenLease:
+    """A lease that somebody else has until it is `free`."""
+
+    def __init__(self) -> None:
+        self.free = anyio.Event()
+
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        await self.free.wait()
+        yield
+
+
+async def test_what_has_changed_is_recorded_by_the_process_that_syncs(tmp_path: Path) -> None:
+    """The others know it too, and record it when they are the ones that sync."""
+    lease = TakenLease()
+    async with at_work(tmp_path, lease=lease) as world:
+        world.file.write_text(ONLY_A)
+        assert await world.configuration.reload()
+        assert (world.sources.keys(), world.recorded) == ({"a"}, {"a", "b"})
+        lease.free.set()
+        await world.container.duty().begun()
+        assert world.sources.keys() == {"a"} == world.recorded
 
 
 async def test_a_changed_file_is_taken_over_when_it_has_settled(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def test_a_large_value_drives_no_others_out():
     kept: Kept[str] = Kept(most_bytes=40)
     kept.keep("small", "s", 10)
 
-    kept.keep("large", "l", 11)
+    kept.keep("large", "l", 21)
 
     assert (kept.find("small"), kept.find("large")) == ("s", None)
 
@@ -35,7 +35,7 @@ def test_a_value_takes_the_place_of_the_one_before():
         kept.keep(key, "old", 10)
 
     kept.keep("d", "new", 10)
-    kept.keep("c", "large", 11)
+    kept.keep("c", "large", 21)
 
     assert [kept.find(key) for key in "abcd"] == ["old", "old", None, "new"]
 
