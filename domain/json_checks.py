@@ -1,11 +1,12 @@
 """Checks of JSON values, small ones and those that put them together.
 
-A check walks a value in the value's own order and yields an `Issue` for every problem.
+A check walks a value in the value's own order and gives an `Issue` for every problem. Those of
+objects and arrays are found one at a time, as they may be many.
 """
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, TypeAlias
 
@@ -90,7 +91,7 @@ class Place:
         )
 
 
-Check: TypeAlias = Callable[[Any, Place], Iterator[Issue]]
+Check: TypeAlias = Callable[[Any, Place], Iterable[Issue]]
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_$-]{1,80}")
 _TYPE_NAMES = {
@@ -127,15 +128,35 @@ def _shortened(text: str) -> str:
 def typed(expected: type, *checks: Check) -> Check:
     """The JSON type of a value; *checks* see only values of that type."""
 
-    def check(value: Any, place: Place) -> Iterator[Issue]:
+    inside = _all_of(checks)
+
+    def check(value: Any, place: Place) -> Iterable[Issue]:
         if isinstance(value, expected):
-            for further in checks:
-                yield from further(value, place)
-        else:
-            message = f"expected {_TYPE_NAMES[expected]}, found {type_name(value)}"
-            yield place.issue("schema-type", message)
+            return inside(value, place)
+        message = f"expected {_TYPE_NAMES[expected]}, found {type_name(value)}"
+        return (place.issue("schema-type", message),)
 
     return check
+
+
+def _all_of(checks: Sequence[Check]) -> Check:
+    """One check after the other. Where there is one, nothing stands between."""
+
+    def check(value: Any, place: Place) -> Iterable[Issue]:
+        return (issue for further in checks for issue in further(value, place))
+
+    match checks:
+        case ():
+            return lambda _value, _place: ()
+        case (only,):
+            return only
+        case _:
+            return check
+
+
+def first_issue(check: Check, value: Any, place: Place) -> Issue | None:
+    """The first of the issues of a value, None where it has none."""
+    return next(iter(check(value, place)), None)
 
 
 def string(*checks: Check) -> Check:
@@ -151,10 +172,12 @@ def object_of(
     Other members than those of the table may hold anything.
     """
 
-    def missing(value: dict[str, Any], place: Place) -> Iterator[Issue]:
-        for name in required:
-            if name not in value:
-                yield place.member(name, value).issue("schema-required", "expected this member")
+    def missing(value: dict[str, Any], place: Place) -> Iterable[Issue]:
+        return [
+            place.member(name, value).issue("schema-required", "expected this member")
+            for name in required
+            if name not in value
+        ]
 
     def inside(value: dict[str, Any], place: Place) -> Iterator[Issue]:
         for name, found in value.items():
@@ -187,9 +210,10 @@ def array_of(item: Check) -> Check:
 def expect(reference: str, expected: str, holds: Callable[[str], object]) -> Check:
     """A string of which *holds* is true."""
 
-    def check(text: str, place: Place) -> Iterator[Issue]:
-        if not holds(text):
-            yield place.issue(reference, f"expected {expected}, found {shown(text)}")
+    def check(text: str, place: Place) -> Iterable[Issue]:
+        if holds(text):
+            return ()
+        return (place.issue(reference, f"expected {expected}, found {shown(text)}"),)
 
     return check
 
@@ -202,11 +226,13 @@ def one_of(*choices: str, reference: str = "schema-enum") -> Check:
 def length(shortest: int, longest: int) -> Check:
     """A string of so many characters (Unicode code points)."""
 
-    def check(text: str, place: Place) -> Iterator[Issue]:
+    def check(text: str, place: Place) -> Iterable[Issue]:
         if len(text) < shortest:
-            yield place.issue("schema-min-length", f"expected {shortest} characters or more")
+            message = f"expected {shortest} characters or more"
+            return (place.issue("schema-min-length", message),)
         if len(text) > longest:
             message = f"expected {longest} characters or fewer, found {len(text)}"
-            yield place.issue("schema-max-length", message)
+            return (place.issue("schema-max-length", message),)
+        return ()
 
     return check

@@ -66,7 +66,7 @@ def validate(document: object) -> tuple[Issue, ...]:
 
 def issues_of(document: object) -> Iterator[Issue]:
     """The problems of `validate` one by one, but for a missing canonical form."""
-    return _SERVER(document, Place())
+    return iter(_SERVER(document, Place()))
 
 
 def is_of_shape(issue: Issue) -> bool:

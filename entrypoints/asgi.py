@@ -88,6 +88,7 @@ def make_app(started: Running) -> ASGIApp:
             configuration=lambda: started.configuration.report,
             sync_now=container.scheduler().sync_now,
             syncs=container.syncs().counts,
+            holds_lease=lambda: started.holds_lease,
             measures=started.measures,
             webhooks=container.webhooks().overviews,
         )

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from dependency_injector import containers, providers
@@ -43,6 +44,7 @@ from application.sync import SyncedSource, Syncer
 from application.sync_counts import CountedSyncs
 from application.transparency import Transparency
 from application.verify import Apart
+from application.verify_apart import checked_apart
 from application.webhook_task import Webhook
 from application.webhooks import Webhooks
 from application.witnessing import AskedWitness, Witnessing
@@ -56,7 +58,6 @@ from domain.ports.format import FormatPort
 from domain.ports.lease import LeasePort
 from domain.ports.status import StatusPort
 from domain.ports.storage import StoragePort
-from entrypoints.apart import checked_apart
 from entrypoints.config import Config, SourceConfig, location, settings_hash
 
 _DETECTED = "detected"  # the name under which a source without a format is recorded
@@ -92,7 +93,7 @@ def check_apart(config: Config, data_dir: Path) -> Apart | None:
     """How `verify` has half of a log checked in a process of its own, if that is in a file."""
     if config.storage.type == "memory":
         return None
-    return checked_apart(_log_file(config, data_dir))
+    return checked_apart(partial(SqliteStorage.open, _log_file(config, data_dir), SystemClock()))
 
 
 def _log_file(config: Config, data_dir: Path) -> Path:

@@ -42,13 +42,16 @@ def main() -> None:
 
 def _replies(question: Question) -> Iterator[Reply]:
     """How it begins, and then its pages."""
-    registry = open_json(_mapped(question.descriptor))
+    payload = _mapped(question.descriptor)
+    registry = open_json(payload)
     known = load(Path(question.known), question.rules) if question.known else None
     opened = format_named(question.format).open(registry)
     comparison = Comparison(opened, known or SliceMemory())
     yield Reply(compared=known is not None)
     for page in pages(comparison.admitted(), comparison.warnings()):
         yield Reply(page=page)
+        if isinstance(payload, mmap.mmap):
+            payload.madvise(mmap.MADV_DONTNEED)  # what was read need not stay in this process
     gone = iter(comparison.gone())
     while some := tuple(islice(gone, PAGE)):
         yield Reply(page=Parsed(entries=(), gone=some))

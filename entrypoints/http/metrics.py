@@ -26,6 +26,7 @@ class State(Collector):
     registries: Collection[tuple[RegistryName, int]]
     configuration: ConfigurationReport
     syncs: Sequence[SyncCount]
+    holds_lease: bool
 
     def collect(self) -> Iterator[Metric]:
         yield from self._of_configuration()
@@ -52,6 +53,11 @@ class State(Collector):
             "annals_log_lag_events",
             "Events of the log that this process has not folded yet.",
             value=max(0, self.head - position),
+        )
+        yield GaugeMetricFamily(
+            "annals_lease_held",
+            "1 in the process that syncs, of all over the log.",
+            value=int(self.holds_lease),
         )
         yield _by(
             "registry",

@@ -30,7 +30,8 @@ class Services:
     `configuration` of the file they come from. `sync_now` waits for a sync of the source of a
     name, which begins after the call, and raises SourceNotFoundError. `webhooks` tells of every
     webhook. `release` has `version`, `commit`, `build_date`, `python_version` and `platform`.
-    `measures` is what monitoring is told of requests and of the event loop, `syncs` of syncs.
+    `measures` is what monitoring is told of requests and of the event loop, `syncs` of syncs,
+    `holds_lease` whether this process is the one that makes them.
     `told` keeps pages of the feed and where they end: many who follow it want the same.
     `stopping` is set when answers that have no end shall end; such an answer gives a sign of
     life after `keep_alive_seconds`.
@@ -50,6 +51,7 @@ class Services:
     webhooks: Callable[[], Awaitable[Sequence[WebhookOverview]]]
     release: Mapping[str, str]
     syncs: Callable[[], Sequence[SyncCount]] = tuple
+    holds_lease: Callable[[], bool] = lambda: False
     measures: Measures = attrs.field(factory=Measures)
     told: Kept[tuple[Mark, bytes]] = attrs.field(factory=lambda: Kept(8 * 1024 * 1024))
     stopping: anyio.Event = attrs.field(factory=anyio.Event)

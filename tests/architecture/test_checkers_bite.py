@@ -206,6 +206,13 @@ def told(position: Position, change: str, entry: bytes) -> bytes:
     return b'{%b,"versions":[%b]}' % (said, version)
 
 
+def test_going_back() -> None:
+    """A process that falls behind what it has served itself is noticed."""
+    checkers.check_never_older([3, 3, 5])
+    with pytest.raises(AssertionError):
+        checkers.check_never_older([3, 5, 4])
+
+
 def test_following() -> None:
     """A change that was lost, told twice, too early or of another entry, and a lost tombstone."""
     came, left = told(1, "added", b"1"), told(3, "removed", b"null")

@@ -12,13 +12,13 @@ async def annals_server(world: RegistryWorld) -> AsyncIterator[HostileServer]:
     """A running server of the registries of *world*."""
 
     async def answer(request: Request) -> Answer:
-        response = await world.client.request(
-            request.method, request.target, headers=dict(request.headers)
-        )
+        asked = world.client.stream(request.method, request.target, headers=dict(request.headers))
+        async with asked as response:
+            body = b"".join([chunk async for chunk in response.aiter_raw()])  # packed as it is
         headers = {
             name: text for name, text in response.headers.items() if name != "content-length"
         }
-        return Answer(status=response.status_code, headers=headers, body=response.content)
+        return Answer(status=response.status_code, headers=headers, body=body)
 
     async with hostile_server() as server:
         server.answer = answer

@@ -96,6 +96,12 @@ async def check_as_of(store: EventStorePort) -> None:
         assert await store.commit_at(moment) == (by_then[-1] if by_then else None), moment
 
 
+def check_never_older(positions: Sequence[Position]) -> None:
+    """What one process answers, in the order in which it was asked, is of ever later positions."""
+    for earlier, later in pairwise(positions):
+        assert earlier <= later, f"after position {earlier}, {later} was served"
+
+
 def check_followable(
     changes: Iterable[bytes], listed: Mapping[Position, Mapping[Key, bytes]]
 ) -> None:

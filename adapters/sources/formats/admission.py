@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import chain, islice
+from itertools import islice
 from typing import Any, NamedTuple
 
 import attrs
@@ -14,7 +14,7 @@ from domain.entry import Entry, Lifecycle, make_entry
 from domain.errors import InvalidDocumentError, SourceContentError
 from domain.events import RejectedEntry
 from domain.identifiers import EntryKey, EntryKind
-from domain.json_checks import Issue, Place, expect, object_of, string
+from domain.json_checks import Issue, Place, expect, first_issue, object_of, string
 from domain.server_json import is_of_shape, issues_of
 
 _MOST_REJECTED = 10_000
@@ -152,12 +152,13 @@ def _issues(candidate: Candidate) -> tuple[Issue | None, Sequence[Issue]]:
     """What keeps a document from being served, and what does not."""
     document = candidate.document
     if candidate.kind is not EntryKind.SERVER:
-        return next(_SKILL_OR_PLUGIN(document, Place()), None), ()
+        return first_issue(_SKILL_OR_PLUGIN, document, Place()), ()
     found = list(islice(issues_of(document), _MOST_ISSUES + 1))
     fatal = [issue for issue in found if is_of_shape(issue) and _place(issue) not in _COMMON]
     if len(found) > _MOST_ISSUES:
         fatal.append(Place().issue("too-many-issues", f"expected at most {_MOST_ISSUES} issues"))
-    return next(chain(fatal, _REACHABLE(document, Place())), None), found[:_MOST_WARNINGS]
+    first = fatal[0] if fatal else first_issue(_REACHABLE, document, Place())
+    return first, found[:_MOST_WARNINGS]
 
 
 def _place(issue: Issue) -> tuple[str, str]:

@@ -1,8 +1,7 @@
 """A registry whose entries are read one at a time, and sent on in pages."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import attrs
@@ -14,7 +13,9 @@ from domain.events import RejectedEntry
 from domain.ports.format import Parsed
 
 PAGE = 1000
-"""How many entries, and things to tell, a page holds."""
+"""How many entries, and things to tell, a page holds at most."""
+
+_PAGE_BYTES = 1024 * 1024
 
 
 class Slice(NamedTuple):
@@ -72,14 +73,18 @@ def parsed(opened: Opened) -> Parsed:
     return _page(found, warnings)
 
 
-def pages(admitted: Iterable[Admitted], warnings: Iterable[RejectedEntry]) -> Iterator[Parsed]:
+def pages(admitted: Iterable[Admitted], warnings: Sequence[RejectedEntry]) -> Iterator[Parsed]:
     """What was admitted, some at a time. The first page begins with those warnings."""
-    rest = iter(admitted)
-    while found := list(islice(rest, PAGE)):
+    found: list[Admitted] = []
+    size = 0
+    for one in admitted:
+        found.append(one)
+        size += len(one.entry.document) if one.entry else 0
+        if len(found) == PAGE or size > _PAGE_BYTES:
+            yield _page(found, warnings)
+            found, size, warnings = [], 0, ()
+    if found or warnings:
         yield _page(found, warnings)
-        warnings = ()
-    if warnings:
-        yield _page([], warnings)
 
 
 def _page(found: list[Admitted], warnings: Iterable[RejectedEntry]) -> Parsed:

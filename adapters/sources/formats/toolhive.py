@@ -28,7 +28,7 @@ from domain.canonical_json import canonical_json
 from domain.errors import SourceContentError
 from domain.events import RejectedEntry
 from domain.identifiers import EntryKind
-from domain.json_checks import Place, array_of, expect, object_of, string, typed
+from domain.json_checks import Place, array_of, expect, first_issue, object_of, string, typed
 from domain.ports.format import Listed, Parsed
 from domain.timestamps import to_rfc_3339
 
@@ -85,7 +85,7 @@ def _candidate(slice_: Slice) -> Candidate | RejectedEntry:
     if not key:
         return rejection(name, "expected a key that is not empty", path)
     check = _IMAGE if section == SERVERS else _REMOTE
-    if issue := next(check(without_nulls(entry), Place()), None):
+    if issue := first_issue(check, without_nulls(entry), Place()):
         return rejection_for(issue, name, path)
     document = to_server_json(section, key, entry)
     return Candidate(

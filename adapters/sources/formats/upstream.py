@@ -21,7 +21,16 @@ from domain.entry import OFFICIAL_META, REDACTED_META, Lifecycle, Status
 from domain.errors import SourceContentError
 from domain.events import RejectedEntry
 from domain.identifiers import EntryKind
-from domain.json_checks import Issue, Place, expect, object_of, one_of, string, type_name
+from domain.json_checks import (
+    Issue,
+    Place,
+    expect,
+    first_issue,
+    object_of,
+    one_of,
+    string,
+    type_name,
+)
 from domain.ports.format import Listed, Parsed
 from domain.timestamps import from_rfc_3339, to_rfc_3339
 
@@ -145,7 +154,7 @@ def _lifecycle(item: dict[str, Any]) -> Lifecycle | Issue | None:
         return None
     said = without_nulls(meta[OFFICIAL_META])
     place = Place().member("_meta", item).member(OFFICIAL_META, meta)
-    if issue := next(_OFFICIAL(said, place), None):
+    if issue := first_issue(_OFFICIAL, said, place):
         return issue
     times = {member: from_rfc_3339(said[member]) for member in _TIMES if member in said}
     return Lifecycle(

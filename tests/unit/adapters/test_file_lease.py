@@ -77,42 +77,74 @@ async def test_a_killed_holder_has_lost_the_lease(file: Path) -> None:
 async def test_a_program_that_the_holder_started_does_not_have_it(file: Path) -> None:
     """One that lives longer, as a Git worker may, must not keep it from the next process."""
     async with lease(file).held():
-        asleep = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+        asleep = sleeping()
     try:
         assert await is_free(file)
-        kept = Path(f"/proc/{asleep.pid}/fd")
-        if kept.is_dir():
-            assert str(file) not in [os.readlink(each) for each in kept.iterdir()]
+        assert str(file) not in open_files(asleep)
     finally:
-        asleep.kill()
-        asleep.communicate()
+        end(asleep)
+
+
+def sleeping() -> subprocess.Popen[bytes]:
+    """A program that waits for its input."""
+    return subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+
+
+def open_files(process: subprocess.Popen[bytes]) -> set[str]:
+    """What a process has open, where the system tells it."""
+    kept = Path(f"/proc/{process.pid}/fd")
+    return {str(each.readlink()) for each in kept.iterdir()} if kept.is_dir() else set()
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Leave nothing running."""
+    process.kill()
+    process.communicate()
 
 
 async def test_a_fork_of_the_holder_does_not_keep_it_from_others(file: Path) -> None:
-    """A child that has the descriptor too loses the lease with its parent."""
+    """A child that has the descriptor too loses the lease when its parent gives it back."""
     async with lease(file).held():
-        child = os.fork()
-        if not child:
-            signal.pause()
-            os._exit(0)
+        child = fork()
     try:
         assert await is_free(file)
     finally:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+        reap(child)
+
+
+def fork() -> int:
+    """A copy of this process that does nothing."""
+    child = os.fork()
+    if not child:
+        signal.pause()
+        os._exit(0)
+    return child
+
+
+def reap(child: int) -> None:
+    """Leave nothing running."""
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
 
 
 async def test_the_file_tells_who_holds_it(file: Path) -> None:
     """For people: nothing reads it. It stays when it is given back, and tells the next one."""
-    file.write_text("something that was there before, and is longer than what comes\n" * 2)
-    for second in ("30:00", "30:00"):
+    write(file, "something that was there before, and is longer than what comes\n" * 2)
+    for _ in range(2):
         async with lease(file).held():
-            since = f"2026-11-22T09:{second}Z"
-            assert file.read_text() == f"process {os.getpid()} since {since}\n"
+            assert read(file) == f"process {os.getpid()} since 2026-11-22T09:30:00Z\n"
+
+
+def write(file: Path, text: str) -> None:
+    file.write_text(text)
+
+
+def read(file: Path) -> str:
+    return file.read_text()
 
 
 async def test_a_file_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     """With its path, and what to do."""
-    with pytest.raises(StorageUnavailableError, match="nowhere/lease: No such file.*writable"):
+    with pytest.raises(StorageUnavailableError, match=r"nowhere/lease: No such file.*writable"):
         async with lease(tmp_path / "nowhere" / "lease").held():
             pass

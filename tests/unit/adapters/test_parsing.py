@@ -315,3 +315,14 @@ def test_every_parser_is_a_port() -> None:
     port: ParserPort = Parser()
 
     assert isinstance(port, Parser)
+
+
+async def test_pages_are_small_in_bytes_too() -> None:
+    """Ten documents of a megabyte do not lie on one page."""
+    wide = [server(f"s{number}") | {"_meta": {"x": "x" * 2**20}} for number in range(10)]
+    with (body := large(registry(*wide))).file:
+        parsing = await Parser().parse(body)
+        sizes = [len(page.entries) async for page in parsing.pages]
+
+    assert sum(sizes) == 10
+    assert max(sizes) <= 4

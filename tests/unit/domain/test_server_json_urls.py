@@ -138,5 +138,8 @@ def test_any_text_is_answered(text: str, variables: bool) -> None:
     """Text that no URL parser takes is an issue, not an error."""
     for check in (https_url(REFERENCES), remote_url, package_url):
         for prefix in ("", "https://", "https://["):
-            owners = ({"type": "sse", "variables": {}} if variables else {"type": "sse"}, {})
+            owners: tuple[dict[str, Any], ...] = (
+                {"type": "sse", "variables": {}} if variables else {"type": "sse"},
+                {},
+            )
             assert all(isinstance(i, Issue) for i in check(prefix + text, url_in(*owners)))

@@ -1,11 +1,14 @@
 """Half of a log, checked in another process."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from adapters.clock import SystemClock
+from adapters.storage.sqlite import SqliteStorage
 from application.verify import verify
-from entrypoints.apart import checked_apart
+from application.verify_apart import checked_apart
 from tests.harness.new_commits import new_commit, write
 from tests.harness.sqlite_files import opened, tamper
 
@@ -28,7 +31,8 @@ async def test_the_second_half_is_checked_in_a_process_of_its_own(
             await storage.append(commit)
     tamper(path, "UPDATE events SET stream_version = 7 WHERE position = 4")
     async with opened(path) as storage:
-        in_two, here = await verify(storage, apart=checked_apart(path)), await verify(storage)
+        apart = checked_apart(partial(SqliteStorage.open, path, SystemClock()))
+        in_two, here = await verify(storage, apart=apart), await verify(storage)
     assert (in_two.root, in_two.events, in_two.documents) == (here.root, 4, 4)
     assert set(in_two.damages) == set(here.damages)
     assert any("another version" in damage.what for damage in in_two.damages)
