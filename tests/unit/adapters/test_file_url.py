@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from adapters.sources.file import FILE, FileSettings
 from adapters.sources.file_url import FileUrlSource, UrlRevision
 from adapters.sources.http_access import HttpAccess
+from adapters.sources.spool import LARGE_BYTES
 from domain.errors import SourceAccessError, SourceLimitError
-from domain.ports.source import Fetched, FetchResult, Unchanged
+from domain.ports.source import Fetched, FetchResult, LargePayload, Unchanged
 from tests.harness.hostile_server import Answer, HostileServer, Request, answers, hostile_server
 
 CONTENT = b'{"servers": {}}'
@@ -53,6 +54,23 @@ async def revision_of(server: HostileServer) -> str:
 async def test_revision_is_readable(server: HostileServer) -> None:
     """A revision has all that the next fetch needs, after a restart too."""
     assert await revision_of(server) == f'{DIGEST} etag:"1" modified:{MOMENT}'
+
+
+async def test_large_content_comes_as_a_file(server: HostileServer, tmp_path: Path) -> None:
+    """It is never in memory as a whole, and its revision is that of the same bytes."""
+    large = CONTENT + b" " * LARGE_BYTES
+
+    async def answer(_request: Request) -> Answer:
+        return Answer(body=large)
+
+    server.answer = answer
+    result = await fetch(server, spool_dir=tmp_path)
+    assert isinstance(result, Fetched)
+    async for payload in result.payloads:
+        assert isinstance(payload, LargePayload)
+        assert payload.file.read() == large
+    assert result.revision() == f"sha256:{hashlib.sha256(large).hexdigest()}"
+    assert await fetch(server, result.revision(), spool_dir=tmp_path) == Unchanged()
 
 
 async def test_first_fetch_has_no_condition(server: HostileServer) -> None:
