@@ -12,6 +12,7 @@ from domain.asof import NOW, Asked, parse_as_of
 from domain.errors import InvalidAsOfError, InvalidCursorError
 from domain.timestamps import from_rfc_3339, to_rfc_3339
 
+_to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _EXPECTED = "send the nextCursor of the page before, unchanged, or none for the first page"
 
 
@@ -53,8 +54,7 @@ def encode_cursor(cursor: Cursor) -> str:
         filters.include_deleted,
         *_moment_parts(cursor.asked),
     ]
-    text = json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
-    return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
+    return base64.urlsafe_b64encode(_to_json(parts).encode()).rstrip(b"=").decode()
 
 
 def _moment_parts(asked: Asked) -> list[str | None]:

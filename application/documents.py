@@ -100,7 +100,10 @@ class Documents:
         return self._unpacked([holder.packed for holder in holders])
 
     def _unpacked(self, packed: Sequence[Packed]) -> Sequence[bytes | Redaction]:
-        bodies = iter(self._store.unpack([one for one in packed if not isinstance(one, Redaction)]))
+        whole = [one for one in packed if type(one) is bytes]
+        if len(whole) == len(packed):
+            return self._store.unpack(whole)
+        bodies = iter(self._store.unpack(whole))
         return [one if isinstance(one, Redaction) else next(bodies) for one in packed]
 
     async def _load(self, hashes: Iterable[DocumentHash]) -> Mapping[DocumentHash, bytes]:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 
+from application.shelves import ServedVersion
 from domain.canonical_json import canonical_json
 from domain.composition import RegistryEntry
 from domain.entry import OFFICIAL_META, REDACTED_META
@@ -23,14 +24,18 @@ def version_response(
     name: str, version: str, official: bytes, document: bytes | Redaction
 ) -> bytes:
     """The same of its parts."""
+    shown, said = _parts(name, version, official, document)
+    return b'{"server":%b,"_meta":{"%b":%b}}' % (shown, _OFFICIAL_META, said)
+
+
+def _parts(
+    name: str, version: str, official: bytes, document: bytes | Redaction
+) -> tuple[bytes, bytes]:
+    """What stands in a ServerResponse as the document, and what the registry says of it."""
     if isinstance(document, Redaction):
         stub = redacted_document(name, version, document)
-        return _response(stub, official, b',"%b":%b' % _redacted_meta(document))
-    return _response(document, official, b"")
-
-
-def _response(document: bytes, official: bytes, more: bytes) -> bytes:
-    return b'{"server":%b,"_meta":{"%b":%b%b}}' % (document, _OFFICIAL_META, official, more)
+        return stub, b'%b,"%b":%b' % (official, *_redacted_meta(document))
+    return document, official
 
 
 def redacted_document(name: str, version: str, redaction: Redaction) -> bytes:
@@ -76,11 +81,37 @@ def official_meta(served: RegistryEntry) -> bytes:
 
 def server_list(responses: Sequence[bytes], next_cursor: str | None) -> bytes:
     """A ServerList (spec section 2)."""
-    metadata = {"count": len(responses), **({"nextCursor": next_cursor} if next_cursor else {})}
-    return b'{"servers":[%b],"metadata":%b}' % (
-        b",".join(responses),
-        json.dumps(metadata, separators=(",", ":")).encode(),
-    )
+    return _OPENING + b",".join(responses) + _metadata(len(responses), next_cursor)
+
+
+def version_list(
+    versions: Sequence[ServedVersion],
+    documents: Sequence[bytes | Redaction],
+    next_cursor: str | None,
+) -> bytes:
+    """The same of versions and their documents, which are copied once."""
+    pieces: list[bytes] = []
+    for served, document in zip(versions, documents, strict=True):
+        shown, said = _parts(served.name, served.version, served.official, document)
+        pieces += (_NEXT, shown, _BETWEEN, said)
+    if pieces:
+        pieces[0] = _FIRST
+    return b"".join((_OPENING, *pieces, _ended(len(versions), next_cursor)))
+
+
+_OPENING, _FIRST, _NEXT = b'{"servers":[', b'{"server":', b'}},{"server":'
+_BETWEEN = b',"_meta":{"%b":' % _OFFICIAL_META
+
+
+def _ended(count: int, next_cursor: str | None) -> bytes:
+    """What closes the last response, if there is one, and the list."""
+    return (b"}}" if count else b"") + _metadata(count, next_cursor)
+
+
+def _metadata(count: int, next_cursor: str | None) -> bytes:
+    """A cursor is one word that needs no escapes."""
+    following = f',"nextCursor":"{next_cursor}"' if next_cursor else ""
+    return b'],"metadata":{"count":%d%b}}' % (count, following.encode())
 
 
 def search_text(name: str, texts: Iterable[object]) -> str:

@@ -48,14 +48,19 @@ class Entry:
 
 
 def make_entry(
-    kind: EntryKind, document: dict[str, Any], lifecycle: Lifecycle | None = None
+    kind: EntryKind,
+    document: dict[str, Any],
+    lifecycle: Lifecycle | None = None,
+    body: bytes | None = None,
 ) -> Entry:
     """Make an entry of a document that has a name and a version.
+
+    *body* is its canonical form, where that is at hand.
 
     Raises:
         InvalidDocumentError: the document has no canonical form.
     """
-    body = canonical_json(document)
+    body = canonical_json(document) if body is None else body
     title = document.get("title")
     return Entry(
         key=EntryKey(kind, full_name(kind, document), document["version"]),

@@ -5,7 +5,7 @@ rule, it is that one.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from domain.canonical_json import canonical_json
@@ -64,9 +64,14 @@ def validate(document: object) -> tuple[Issue, ...]:
     return (*_canonical(document, Place()), *issues_of(document))
 
 
-def issues_of(document: object) -> Iterator[Issue]:
-    """The problems of `validate` one by one, but for a missing canonical form."""
-    return iter(_SERVER(document, Place()))
+def issues_of(document: object, size: int | None = None) -> Iterator[Issue]:
+    """The problems of `validate` one by one, but for a missing canonical form.
+
+    *size* is that of the canonical form in bytes, where it is known.
+    """
+    is_small = size is not None and size <= _MOST_PUBLISHER_BYTES
+    check = _SMALL_SERVER if is_small else _SERVER
+    return iter(check(document, Place()))
 
 
 def is_of_shape(issue: Issue) -> bool:
@@ -271,25 +276,31 @@ _ICON = object_of(
     },
     required=("src",),
 )
-_SERVER = object_of(
-    {
-        "$schema": string(_schema_version),
-        "name": string(
-            length(3, 200),
-            expect("invalid-server-name", "a name like com.example/server", _SERVER_NAME.fullmatch),
-        ),
-        "title": string(
-            length(1, 100),
-            expect("title-whitespace-only", "a title", lambda text: not text.isspace()),
-        ),
-        "description": string(length(1, 100)),
-        "version": _VERSION,
-        "websiteUrl": string(_WEBSITE_URL),
-        "repository": _REPOSITORY,
-        "icons": array_of(_ICON),
-        "packages": array_of(_PACKAGE),
-        "remotes": array_of(_REMOTE),
-        "_meta": object_of({PUBLISHER_META: object_of({}, _publisher_size)}),
-    },
-    required=("name", "description", "version"),
-)
+_MEMBERS: Mapping[str, Check] = {
+    "$schema": string(_schema_version),
+    "name": string(
+        length(3, 200),
+        expect("invalid-server-name", "a name like com.example/server", _SERVER_NAME.fullmatch),
+    ),
+    "title": string(
+        length(1, 100),
+        expect("title-whitespace-only", "a title", lambda text: not text.isspace()),
+    ),
+    "description": string(length(1, 100)),
+    "version": _VERSION,
+    "websiteUrl": string(_WEBSITE_URL),
+    "repository": _REPOSITORY,
+    "icons": array_of(_ICON),
+    "packages": array_of(_PACKAGE),
+    "remotes": array_of(_REMOTE),
+}
+
+
+def _server(*publisher_checks: Check) -> Check:
+    meta = object_of({PUBLISHER_META: object_of({}, *publisher_checks)})
+    return object_of({**_MEMBERS, "_meta": meta}, required=("name", "description", "version"))
+
+
+_SERVER = _server(_publisher_size)
+_SMALL_SERVER = _server()
+"""What is small has no large part: its size need not be found."""

@@ -70,7 +70,11 @@ class Packing:
             CorruptLogError: it is no frame, or its dictionary is not known.
         """
         known = self._decompressors()
-        return [_unpacked(frame, known) for frame in frames]
+        newest = known[self._newest.dict_id() if self._newest else _NO_DICTIONARY]
+        try:
+            return [newest(frame) for frame in frames]
+        except zstandard.ZstdError:  # some were packed with another dictionary
+            return [_unpacked(frame, known) for frame in frames]
 
     def unpack_all(self, frames: Mapping[DocumentHash, bytes]) -> dict[DocumentHash, bytes]:
         """The same by hash.

@@ -9,7 +9,7 @@ from application.cursor import encode_cursor
 from application.documents import unredacted
 from application.queries import LATEST, Page, server_version, versions_of
 from application.registry_index import ServedVersion
-from application.rendering import server_list, version_response
+from application.rendering import version_list, version_response
 from application.served import ServedRegistry
 from domain.errors import InvalidCursorError, NotSupportedError
 from domain.redaction import Redaction
@@ -113,10 +113,10 @@ async def _page(services: Services, registry: ServedRegistry, query: ListQuery) 
 
 async def _rendered(services: Services, registry: ServedRegistry, page: Page) -> bytes:
     documents = services.documents.unpacked(page.servers)
-    responses = [_response(*pair) for pair in zip(page.servers, documents, strict=True)]
     if (cursor := page.next_cursor) is None:
-        return server_list(responses, None)
-    return server_list(responses, encode_cursor(attrs.evolve(cursor, asked=moment_of(registry))))
+        return version_list(page.servers, documents, None)
+    following = encode_cursor(attrs.evolve(cursor, asked=moment_of(registry)))
+    return version_list(page.servers, documents, following)
 
 
 def _response(served: ServedVersion, document: bytes | Redaction) -> bytes:

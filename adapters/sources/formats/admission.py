@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import attrs
 
-from adapters.sources.formats.payload import pointer
+from adapters.sources.formats.payload import canonical_of_plain, pointer
 from domain.entry import Entry, Lifecycle, make_entry
 from domain.errors import InvalidDocumentError, SourceContentError
 from domain.events import RejectedEntry
@@ -31,7 +31,8 @@ class Candidate:
     """An entry as a payload offers it.
 
     `name` is what to call it if it is rejected. `path` is where its document stands in the
-    payload or, if it was `converted`, where that stands which it was converted from.
+    payload or, if it was `converted`, where that stands which it was converted from. `plain` is
+    as of `canonical_of_plain`.
     """
 
     kind: EntryKind
@@ -40,6 +41,7 @@ class Candidate:
     document: Any
     lifecycle: Lifecycle
     converted: bool = False
+    plain: bool = False
 
 
 def key_text(key: EntryKey) -> str:
@@ -103,10 +105,11 @@ class Admission:
         return told
 
     def _judge(self, candidate: Candidate) -> Admitted:
-        fatal, others = _issues(candidate)
+        body = canonical_of_plain(candidate.document) if candidate.plain else None
+        fatal, others = _issues(candidate, body)
         if fatal:
             return Admitted(None, _told(candidate, fatal))
-        entry = _entry(candidate)
+        entry = _entry(candidate, body)
         if isinstance(entry, RejectedEntry):
             return Admitted(None, entry)
         place = partial(str, candidate.path)
@@ -137,9 +140,9 @@ def rejection_for(issue: Issue, name: str, path: str) -> RejectedEntry:
     return rejection(name, _reason(issue), path + _pointer_of(issue))
 
 
-def _entry(candidate: Candidate) -> Entry | RejectedEntry:
+def _entry(candidate: Candidate, body: bytes | None) -> Entry | RejectedEntry:
     try:
-        entry = make_entry(candidate.kind, candidate.document, candidate.lifecycle)
+        entry = make_entry(candidate.kind, candidate.document, candidate.lifecycle, body)
     except InvalidDocumentError as error:
         return rejection(candidate.name, str(error), candidate.path)
     if len(entry.document) > MAX_DOCUMENT_BYTES:
@@ -148,12 +151,13 @@ def _entry(candidate: Candidate) -> Entry | RejectedEntry:
     return entry
 
 
-def _issues(candidate: Candidate) -> tuple[Issue | None, Sequence[Issue]]:
+def _issues(candidate: Candidate, body: bytes | None) -> tuple[Issue | None, Sequence[Issue]]:
     """What keeps a document from being served, and what does not."""
     document = candidate.document
     if candidate.kind is not EntryKind.SERVER:
         return first_issue(_SKILL_OR_PLUGIN, document, Place()), ()
-    found = list(islice(issues_of(document), _MOST_ISSUES + 1))
+    size = len(body) if body else None
+    found = list(islice(issues_of(document, size), _MOST_ISSUES + 1))
     fatal = [issue for issue in found if is_of_shape(issue) and _place(issue) not in _COMMON]
     if len(found) > _MOST_ISSUES:
         fatal.append(Place().issue("too-many-issues", f"expected at most {_MOST_ISSUES} issues"))

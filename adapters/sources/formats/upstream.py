@@ -13,7 +13,7 @@ from adapters.sources.formats.payload import (
     is_unicode,
     open_json,
     pointer,
-    read_closed,
+    read_entry,
     without_nulls,
 )
 from adapters.sources.formats.toolhive_conversion import toolhive_lifecycle
@@ -101,22 +101,25 @@ def _holds_lists(holder: object) -> bool:
 
 def _candidate(slice_: Slice) -> Candidate | RejectedEntry:
     kind, unnamed, path = _KINDS[slice_.section], slice_.label, slice_.path
-    item = read_closed(slice_.value)
+    item, plain = read_entry(slice_.value)
     if not isinstance(item, dict):
         return rejection(unnamed, f"expected an object, found {type_name(item)}", path)
     if kind is EntryKind.SERVER:
-        return _server(item, unnamed, path)
+        return _server(item, unnamed, path, plain=plain)
     is_deprecated = item.get("status") == "deprecated"
     return Candidate(
         kind=kind,
         name=_name(item, "namespace", "name") or unnamed,
         path=path,
         document=item,
+        plain=plain,
         lifecycle=Lifecycle(status=Status.DEPRECATED if is_deprecated else Status.ACTIVE),
     )
 
 
-def _server(item: dict[str, Any], unnamed: str, path: str) -> Candidate | RejectedEntry:
+def _server(
+    item: dict[str, Any], unnamed: str, path: str, *, plain: bool
+) -> Candidate | RejectedEntry:
     """A server.json, alone or in the envelope of the official API (`ServerResponse`)."""
     is_enveloped = isinstance(item.get("server"), dict)
     document = item["server"] if is_enveloped else item
@@ -131,6 +134,7 @@ def _server(item: dict[str, Any], unnamed: str, path: str) -> Candidate | Reject
         name=name,
         path=path + pointer("server") if is_enveloped else path,
         document=_without_official(document),
+        plain=plain,
         lifecycle=lifecycle,
     )
 
