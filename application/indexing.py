@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import aclosing
+from typing import Any, TypeAlias
 
 import anyio.to_thread
 import attrs
@@ -20,6 +21,9 @@ from domain.timestamps import to_micros
 
 EMPTY = build_index(())
 
+_Shared: TypeAlias = dict[Any, Any]
+"""Equal values by themselves: many versions came with the same commits, and say the same."""
+
 
 async def index_of(
     sources: PastSources, documents: Documents, near: RegistryIndex = EMPTY
@@ -29,9 +33,10 @@ async def index_of(
     Documents that the index *near* it has are taken from there.
     """
     names: list[ServedName] = []
+    shared: _Shared = {}
     async with aclosing(portions(sources)) as read:
         async for portion in read:
-            names += await _served_names(dict(portion), documents, near)
+            names += await _served_names(dict(portion), documents, near, shared)
     return await anyio.to_thread.run_sync(build_index, names)
 
 
@@ -39,7 +44,7 @@ async def with_changes(
     index: RegistryIndex, changed: Mapping[EntryName, NamedComposition], documents: Documents
 ) -> RegistryIndex:
     """The same registry with some names as they are by now, to be searched."""
-    names = await _served_names(changed, documents, index)
+    names = await _served_names(changed, documents, index, {})
     return await anyio.to_thread.run_sync(_replaced, index, names, documents)
 
 
@@ -49,7 +54,10 @@ async def searchable(index: RegistryIndex, documents: Documents) -> RegistryInde
 
 
 async def _served_names(
-    changed: Mapping[EntryName, NamedComposition], documents: Documents, near: RegistryIndex
+    changed: Mapping[EntryName, NamedComposition],
+    documents: Documents,
+    near: RegistryIndex,
+    shared: _Shared,
 ) -> Sequence[ServedName]:
     entries = [entry for composition in changed.values() for entry in composition.entries]
     packed = _known(changed, near)
@@ -57,7 +65,7 @@ async def _served_names(
     packed.update(await documents.packed(missing))
     redactions = documents.redactions
     packed.update((known, redactions[known]) for known in packed.keys() & redactions.keys())
-    return await anyio.to_thread.run_sync(_made, changed, packed)
+    return await anyio.to_thread.run_sync(_made, changed, packed, shared)
 
 
 def _known(names: Iterable[EntryName], near: RegistryIndex) -> dict[DocumentHash, Packed]:
@@ -72,16 +80,24 @@ def _known(names: Iterable[EntryName], near: RegistryIndex) -> dict[DocumentHash
 
 
 def _made(
-    changed: Mapping[EntryName, NamedComposition], packed: Mapping[DocumentHash, Packed]
+    changed: Mapping[EntryName, NamedComposition],
+    packed: Mapping[DocumentHash, Packed],
+    shared: _Shared,
 ) -> Sequence[ServedName]:
-    return [_served_name(name, composition, packed) for name, composition in changed.items()]
+    return [
+        _served_name(name, composition, packed, shared) for name, composition in changed.items()
+    ]
 
 
 def _served_name(
-    name: EntryName, composition: NamedComposition, packed: Mapping[DocumentHash, Packed]
+    name: EntryName,
+    composition: NamedComposition,
+    packed: Mapping[DocumentHash, Packed],
+    shared: _Shared,
 ) -> ServedName:
     versions = tuple(
-        served_version(served, packed[served.entry.document_hash]) for served in composition.entries
+        served_version(served, packed[served.entry.document_hash], shared)
+        for served in composition.entries
     )
     return ServedName(
         name=name,
@@ -113,17 +129,21 @@ def _told(served: ServedName, documents: Documents) -> ServedName:
     return attrs.evolve(served, texts=texts)
 
 
-def served_version(served: RegistryEntry, packed: Packed) -> ServedVersion:
-    """A version as answers are made of it."""
-    entry = served.entry
+def served_version(
+    served: RegistryEntry, packed: Packed, shared: _Shared | None = None
+) -> ServedVersion:
+    """A version as answers are made of it. What is in *shared* already is taken from there."""
+    entry, share = served.entry, ({} if shared is None else shared).setdefault
+    official = official_meta(served)
+    updated_us, published_us = to_micros(served.updated_at), to_micros(entry.published_at)
     return ServedVersion(
         name=entry.key.name,
         version=entry.key.version,
         document_hash=bytes.fromhex(entry.document_hash),
         packed=packed,
-        official=official_meta(served),
-        updated_us=to_micros(served.updated_at),
-        published_us=to_micros(entry.published_at),
+        official=share(official, official),
+        updated_us=share(updated_us, updated_us),
+        published_us=share(published_us, published_us),
         is_latest=entry.is_latest,
         is_deleted=entry.status is Status.DELETED,
     )

@@ -92,6 +92,22 @@ class Place:
 
 
 Check: TypeAlias = Callable[[Any, Place], Iterable[Issue]]
+_Holds: TypeAlias = Callable[[Any], object]
+
+
+@attrs.frozen
+class _Sure:
+    """A check that tells without a place, and so in a tenth of the time, that all is well.
+
+    Where `holds` is false the check may still find no issue.
+    """
+
+    check: Check
+    holds: _Holds
+
+    def __call__(self, value: Any, place: Place) -> Iterable[Issue]:
+        return self.check(value, place)
+
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_$-]{1,80}")
 _TYPE_NAMES = {
@@ -136,7 +152,25 @@ def typed(expected: type, *checks: Check) -> Check:
         message = f"expected {_TYPE_NAMES[expected]}, found {type_name(value)}"
         return (place.issue("schema-type", message),)
 
-    return check
+    return _sure(expected, checks, check)
+
+
+def _sure(expected: type, checks: Sequence[Check], check: Check) -> Check:
+    """The check of a type with *checks* of its values, sure where all of these are."""
+    holding = [further.holds for further in checks if isinstance(further, _Sure)]
+    if len(holding) < len(checks):
+        return check
+
+    def holds_all(value: Any) -> bool:
+        if type(value) is not expected:
+            return False
+        # A loop, as `all` takes three times as long for one or two.
+        for holds in holding:  # noqa: SIM110
+            if not holds(value):
+                return False
+        return True
+
+    return _Sure(check, holds_all if holding else lambda value: type(value) is expected)
 
 
 def _all_of(checks: Sequence[Check]) -> Check:
@@ -156,6 +190,8 @@ def _all_of(checks: Sequence[Check]) -> Check:
 
 def first_issue(check: Check, value: Any, place: Place) -> Issue | None:
     """The first of the issues of a value, None where it has none."""
+    if isinstance(check, _Sure) and check.holds(value):
+        return None
     return next(iter(check(value, place)), None)
 
 
@@ -172,6 +208,11 @@ def object_of(
     Other members than those of the table may hold anything.
     """
 
+    sure = {name: check.holds for name, check in members.items() if isinstance(check, _Sure)}
+
+    def has_all(value: dict[str, Any]) -> bool:
+        return all(map(value.__contains__, required))
+
     def missing(value: dict[str, Any], place: Place) -> Iterable[Issue]:
         return [
             place.member(name, value).issue("schema-required", "expected this member")
@@ -181,10 +222,17 @@ def object_of(
 
     def inside(value: dict[str, Any], place: Place) -> Iterator[Issue]:
         for name, found in value.items():
-            if name in members:
+            if name in members and not (name in sure and sure[name](found)):
                 yield from members[name](found, place.member(name, value))
 
-    return typed(dict, missing, *checks, inside)
+    def hold(value: dict[str, Any]) -> bool:
+        for name, found in value.items():  # noqa: SIM110
+            if name in sure and not sure[name](found):
+                return False
+        return True
+
+    is_sure = len(sure) == len(members)
+    return typed(dict, _Sure(missing, has_all), *checks, _Sure(inside, hold) if is_sure else inside)
 
 
 def map_of(member: Check) -> Check:
@@ -194,7 +242,10 @@ def map_of(member: Check) -> Check:
         for name, found in value.items():
             yield from member(found, place.member(name, value))
 
-    return typed(dict, inside)
+    if not isinstance(member, _Sure):
+        return typed(dict, inside)
+    holds = member.holds
+    return typed(dict, _Sure(inside, lambda value: all(map(holds, value.values()))))
 
 
 def array_of(item: Check) -> Check:
@@ -204,7 +255,10 @@ def array_of(item: Check) -> Check:
         for index, found in enumerate(value):
             yield from item(found, place.item(index))
 
-    return typed(list, inside)
+    if not isinstance(item, _Sure):
+        return typed(list, inside)
+    holds = item.holds
+    return typed(list, _Sure(inside, lambda value: all(map(holds, value))))
 
 
 def expect(reference: str, expected: str, holds: Callable[[str], object]) -> Check:
@@ -215,7 +269,7 @@ def expect(reference: str, expected: str, holds: Callable[[str], object]) -> Che
             return ()
         return (place.issue(reference, f"expected {expected}, found {shown(text)}"),)
 
-    return check
+    return _Sure(check, holds)
 
 
 def one_of(*choices: str, reference: str = "schema-enum") -> Check:
@@ -235,4 +289,4 @@ def length(shortest: int, longest: int) -> Check:
             return (place.issue("schema-max-length", message),)
         return ()
 
-    return check
+    return _Sure(check, lambda text: shortest <= len(text) <= longest)

@@ -3,13 +3,12 @@
 import json
 import re
 from collections.abc import Callable, Sequence
-from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
 
 import attrs
 
-from adapters.sources.formats.payload import canonical_of_plain, pointer
+from adapters.sources.formats.payload import pointer
 from domain.entry import Entry, Lifecycle, make_entry
 from domain.errors import InvalidDocumentError, SourceContentError
 from domain.events import RejectedEntry
@@ -31,8 +30,8 @@ class Candidate:
     """An entry as a payload offers it.
 
     `name` is what to call it if it is rejected. `path` is where its document stands in the
-    payload or, if it was `converted`, where that stands which it was converted from. `plain` is
-    as of `canonical_of_plain`.
+    payload or, if it was `converted`, where that stands which it was converted from. `body` is
+    the document's canonical form, where that is at hand.
     """
 
     kind: EntryKind
@@ -41,7 +40,7 @@ class Candidate:
     document: Any
     lifecycle: Lifecycle
     converted: bool = False
-    plain: bool = False
+    body: bytes | None = None
 
 
 def key_text(key: EntryKey) -> str:
@@ -63,6 +62,30 @@ class Admitted(NamedTuple):
     warnings: Sequence[RejectedEntry] = ()
 
 
+class Judged(NamedTuple):
+    """What one candidate is by itself, whatever others there are; its name and path."""
+
+    name: str
+    path: str
+    entry: Entry | None = None
+    rejected: RejectedEntry | None = None
+    warnings: Sequence[RejectedEntry] = ()
+
+
+def judge(found: Candidate | RejectedEntry) -> Judged:
+    """Whether a candidate can be served."""
+    if isinstance(found, RejectedEntry):
+        return Judged(found.name, found.path, rejected=found)
+    fatal, others = _issues(found)
+    if fatal:
+        return Judged(found.name, found.path, rejected=_told(found, fatal))
+    entry = _entry(found)
+    if isinstance(entry, RejectedEntry):
+        return Judged(found.name, found.path, rejected=entry)
+    warnings = [_told(found, issue) for issue in others]
+    return Judged(found.name, found.path, entry=entry, warnings=warnings)
+
+
 @attrs.define
 class Admission:
     """Makes entries of what can be served; of two candidates with one key, of the first."""
@@ -80,16 +103,17 @@ class Admission:
         """Whether an entry of that key (see `key_text`) was admitted."""
         return key in self._places
 
-    def admit(self, found: Candidate | RejectedEntry) -> Admitted:
+    def admit(self, judged: Judged) -> Admitted:
         """What becomes of the next one.
 
         Raises:
             SourceContentError: so much is rejected that this can be no registry.
         """
-        admitted = Admitted(None, found) if isinstance(found, RejectedEntry) else self._judge(found)
-        if admitted.rejected:
-            self._reject(admitted.rejected)
-        return admitted._replace(warnings=self.warn(admitted.warnings))
+        rejected = judged.rejected or self._repeated(judged)
+        if rejected:
+            self._reject(rejected)
+            return Admitted(None, rejected)
+        return Admitted(judged.entry, warnings=self.warn(judged.warnings))
 
     def admit_known(self, key: str, place: Callable[[], str]) -> bool:
         """Whether the entry of a payload before is admitted again: it is unless its key is taken.
@@ -104,20 +128,17 @@ class Admission:
         self._warned += len(told)
         return told
 
-    def _judge(self, candidate: Candidate) -> Admitted:
-        body = canonical_of_plain(candidate.document) if candidate.plain else None
-        fatal, others = _issues(candidate, body)
-        if fatal:
-            return Admitted(None, _told(candidate, fatal))
-        entry = _entry(candidate, body)
-        if isinstance(entry, RejectedEntry):
-            return Admitted(None, entry)
-        place = partial(str, candidate.path)
-        first = self._places.setdefault(key_text(entry.key), place)
-        if first is not place:
-            reason = f"expected {entry.key} once: {first()} is kept, {candidate.path} is not"
-            return Admitted(None, rejection(candidate.name, reason, candidate.path))
-        return Admitted(entry, warnings=[_told(candidate, issue) for issue in others])
+    def _repeated(self, judged: Judged) -> RejectedEntry | None:
+        """The rejection of what is there for the second time."""
+        if judged.entry is None:
+            return None
+        key = judged.entry.key
+        first = self._places.setdefault(key_text(key), judged)
+        if first is judged:
+            return None
+        kept = first.path if isinstance(first, Judged) else first()
+        reason = f"expected {key} once: {kept} is kept, {judged.path} is not"
+        return rejection(judged.name, reason, judged.path)
 
     def _reject(self, rejected: RejectedEntry) -> None:
         self._rejected.append(rejected)
@@ -140,9 +161,9 @@ def rejection_for(issue: Issue, name: str, path: str) -> RejectedEntry:
     return rejection(name, _reason(issue), path + _pointer_of(issue))
 
 
-def _entry(candidate: Candidate, body: bytes | None) -> Entry | RejectedEntry:
+def _entry(candidate: Candidate) -> Entry | RejectedEntry:
     try:
-        entry = make_entry(candidate.kind, candidate.document, candidate.lifecycle, body)
+        entry = make_entry(candidate.kind, candidate.document, candidate.lifecycle, candidate.body)
     except InvalidDocumentError as error:
         return rejection(candidate.name, str(error), candidate.path)
     if len(entry.document) > MAX_DOCUMENT_BYTES:
@@ -151,12 +172,12 @@ def _entry(candidate: Candidate, body: bytes | None) -> Entry | RejectedEntry:
     return entry
 
 
-def _issues(candidate: Candidate, body: bytes | None) -> tuple[Issue | None, Sequence[Issue]]:
+def _issues(candidate: Candidate) -> tuple[Issue | None, Sequence[Issue]]:
     """What keeps a document from being served, and what does not."""
     document = candidate.document
     if candidate.kind is not EntryKind.SERVER:
         return first_issue(_SKILL_OR_PLUGIN, document, Place()), ()
-    size = len(body) if body else None
+    size = len(candidate.body) if candidate.body else None
     found = list(islice(issues_of(document, size), _MOST_ISSUES + 1))
     fatal = [issue for issue in found if is_of_shape(issue) and _place(issue) not in _COMMON]
     if len(found) > _MOST_ISSUES:

@@ -76,22 +76,22 @@ def read_closed(value: Any) -> Any:
     return read_entry(value)[0]
 
 
-def read_entry(value: Any) -> tuple[Any, bool]:
-    """As `read_closed`, and whether the value is plain: see `canonical_of_plain`.
+def read_entry(value: Any) -> tuple[Any, bytes | None]:
+    """As `read_closed`, with the canonical form where the value is plain (see `canonical`).
 
     Raises:
         SourceContentError: it is nested too deeply.
     """
     if not isinstance(value, msgspec.Raw):
-        return value, False
+        return value, None
     text = bytes(value)
     try:
-        return _plain(text), True
+        return _plain(text)
     except (msgspec.MsgspecError, ValueError, RecursionError):
-        return _loaded(text), False
+        return _loaded(text), None
 
 
-def canonical_of_plain(value: Any) -> bytes:
+def canonical(value: Any) -> bytes:
     """The canonical form (RFC 8785) of a plain value, or of some of its members.
 
     Plain is what msgspec writes as the RFC does: it has no fraction, no integer of 16 digits, no
@@ -100,28 +100,26 @@ def canonical_of_plain(value: Any) -> bytes:
     return _SORTED.encode(value)
 
 
-def _plain(text: bytes) -> Any:
-    """The value of JSON, in half the time that `_loaded` takes.
+def _plain(text: bytes) -> tuple[Any, bytes]:
+    """The value of JSON and its canonical form, in a third of the time that it takes otherwise.
 
-    msgspec keeps one of two members that have the same name. Quotation marks would then be
-    missing from what it writes.
+    msgspec keeps one of two members that have the same name. Quotation marks are then missing
+    from what it writes.
 
     Raises:
         ValueError: it is not plain, or a member may come twice.
         MsgspecError: as of ValueError, or it is not JSON.
     """
     kinds = text.translate(_KINDS)
-    if (
-        _LONG_NUMBER in kinds
-        or b"~" in kinds
-        or b"\\u" in text
-        or kinds.count(b"{") > _PLAIN_LEVELS
-    ):
+    if _LONG_NUMBER in kinds or b"~" in kinds or kinds.count(b"{") > _PLAIN_LEVELS:
         raise ValueError("not plain")
+    if b"\\" in text and b"\\u" in text:  # one character is found in a tenth of the time
+        raise ValueError("it may have quotation marks that it does not show")
     value = _PLAIN.decode(text)
-    if _SORTED.encode(value).count(b'"') != text.count(b'"'):
-        raise ValueError("a member may come twice")
-    return value
+    body = _SORTED.encode(value)
+    if body.count(b'"') != text.count(b'"'):
+        raise ValueError("a member comes twice")
+    return value, body
 
 
 def _no_fraction(number: str) -> float:

@@ -10,6 +10,7 @@ import msgspec
 from adapters.sources.formats.admission import Candidate, rejection, rejection_for
 from adapters.sources.formats.opened import Opened, Slice, parsed
 from adapters.sources.formats.payload import (
+    canonical,
     is_unicode,
     open_json,
     pointer,
@@ -101,24 +102,24 @@ def _holds_lists(holder: object) -> bool:
 
 def _candidate(slice_: Slice) -> Candidate | RejectedEntry:
     kind, unnamed, path = _KINDS[slice_.section], slice_.label, slice_.path
-    item, plain = read_entry(slice_.value)
+    item, body = read_entry(slice_.value)
     if not isinstance(item, dict):
         return rejection(unnamed, f"expected an object, found {type_name(item)}", path)
     if kind is EntryKind.SERVER:
-        return _server(item, unnamed, path, plain=plain)
+        return _server(item, body, unnamed, path)
     is_deprecated = item.get("status") == "deprecated"
     return Candidate(
         kind=kind,
         name=_name(item, "namespace", "name") or unnamed,
         path=path,
         document=item,
-        plain=plain,
+        body=body,
         lifecycle=Lifecycle(status=Status.DEPRECATED if is_deprecated else Status.ACTIVE),
     )
 
 
 def _server(
-    item: dict[str, Any], unnamed: str, path: str, *, plain: bool
+    item: dict[str, Any], body: bytes | None, unnamed: str, path: str
 ) -> Candidate | RejectedEntry:
     """A server.json, alone or in the envelope of the official API (`ServerResponse`)."""
     is_enveloped = isinstance(item.get("server"), dict)
@@ -129,12 +130,13 @@ def _server(
     lifecycle = _lifecycle(item) or toolhive_lifecycle(document)
     if isinstance(lifecycle, Issue):
         return rejection_for(lifecycle, name, path)
+    offered = _without_official(document)
     return Candidate(
         kind=EntryKind.SERVER,
         name=name,
         path=path + pointer("server") if is_enveloped else path,
-        document=_without_official(document),
-        plain=plain,
+        document=offered,
+        body=body if offered is item or body is None else canonical(offered),
         lifecycle=lifecycle,
     )
 
