@@ -6,7 +6,7 @@ Names lie on immutable shelves: an index with some names changed shares all othe
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import reduce
-from itertools import chain, islice
+from itertools import chain, dropwhile
 from operator import xor
 
 import attrs
@@ -21,7 +21,6 @@ from domain.timestamps import to_micros
 __all__ = ["RegistryIndex", "ServedName", "ServedVersion", "build_index"]
 
 _LATEST = "latest"
-_FAR = 64  # shelves that a walk may have to look into, at some 10 us each
 
 
 @attrs.frozen(kw_only=True)
@@ -104,25 +103,19 @@ class RegistryIndex:
 
     def walk(self, filters: ListFilters, after: ServerKey | None) -> Iterator[ServedVersion]:
         """The servers beyond a key that the filters let pass, in the order of name and version."""
-        wanted = _wanted(filters)
-        start, end = self._servers(after[0] if after else "")
-        for shelf in islice(self.shelves, start, end):
-            if not wanted.may_have(shelf):
-                continue
-            for served in wanted.hits(shelf, after[0] if after else ""):
-                if after is None or (served.name, served.version) > after:
-                    after = None
-                    yield served
+        return chain.from_iterable(self.stretches(filters, after))
 
-    def is_far(self, filters: ListFilters) -> bool:
-        """Whether a walk may take above 1 ms to its first 100 hits or its end."""
-        is_dense = not filters.search and filters.version in (None, "", _LATEST)
-        if is_dense and not (filters.updated_since and filters.version):
-            return False
+    def stretches(
+        self, filters: ListFilters, after: ServerKey | None
+    ) -> Iterator[Iterator[ServedVersion]]:
+        """The same by the shelves that have to be looked into, at some 30 us each."""
         wanted = _wanted(filters)
-        start, end = self._servers("")
-        near = filter(wanted.may_have, islice(self.shelves, start, end))
-        return next(islice(near, _FAR, None), None) is not None
+        begin = after[0] if after else ""
+        start, end = self._servers(begin)
+        for at in range(start, end):
+            if wanted.may_have(shelf := self.shelves[at]):
+                hits = wanted.hits(shelf, begin)
+                yield _beyond(hits, after) if after and at == start else hits
 
     def names(self) -> Iterator[ServedName]:
         """All names of all kinds, in order."""
@@ -152,6 +145,10 @@ class RegistryIndex:
         lowest = bisect_left(self.firsts, (EntryKind.SERVER, ""))
         start = bisect_right(self.firsts, (EntryKind.SERVER, after)) - 1
         return max(start, lowest), bisect_left(self.firsts, (EntryKind.SERVER + "\0", ""))
+
+
+def _beyond(versions: Iterator[ServedVersion], key: ServerKey) -> Iterator[ServedVersion]:
+    return dropwhile(lambda served: (served.name, served.version) <= key, versions)
 
 
 def build_index(names: Iterable[ServedName]) -> RegistryIndex:

@@ -19,6 +19,7 @@ T = TypeVar("T")
 _LENGTH_BYTES = 8
 """What comes before each reply: its length, the highest byte first."""
 _PR_SET_PDEATHSIG = 1
+_GRACE_SECONDS = 1
 
 
 def command(module: str) -> Sequence[str]:
@@ -51,10 +52,19 @@ async def worker(
             await _stream(process.stdin).aclose()
         yield process, BufferedByteReceiveStream(_stream(process.stdout))
     finally:
-        if process.returncode is None:
-            process.kill()
         with anyio.CancelScope(shield=True):
+            await _end(process)
             await process.aclose()
+
+
+async def _end(process: Process) -> None:
+    """Let it end processes of its own first, but do not wait for long."""
+    if process.returncode is None:
+        process.terminate()
+        with anyio.move_on_after(_GRACE_SECONDS):
+            await process.wait()
+    if process.returncode is None:
+        process.kill()
 
 
 async def next_reply(replies: BufferedByteReceiveStream) -> bytes | None:

@@ -1,11 +1,11 @@
 """A registry beside the memory of an earlier one: only what is new is read."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import attrs
 
-from adapters.sources.formats.admission import Admission, Admitted, key_of, key_text
+from adapters.sources.formats.admission import Admission, Admitted, Judged, key_of, key_text
 from adapters.sources.formats.opened import Opened, Slice
 from adapters.sources.slice_memory import SliceMemory
 from domain.events import RejectedEntry
@@ -14,10 +14,14 @@ from domain.identifiers import EntryKey
 
 @attrs.define
 class Comparison:
-    """Admits a registry slice by slice, and gathers what is to be remembered of it."""
+    """Admits a registry slice by slice, and gathers what is to be remembered of it.
+
+    `judge` is asked for each slice that is not known, in their order.
+    """
 
     opened: Opened
     known: SliceMemory
+    judge: Callable[[Slice], Judged]
     memory: SliceMemory = attrs.field(factory=SliceMemory, init=False)
     admission: Admission = attrs.field(factory=Admission, init=False)
 
@@ -39,13 +43,17 @@ class Comparison:
         Raises:
             SourceContentError: this is no registry.
         """
+        known, admit_known, path = self.known.keys, self.admission.admit_known, self._path
+        remembered, warned = self.memory.keys, self.known.warnings
         for slice_ in self.opened.slices:
             digest = slice_.digest() if slice_.is_closed else b""
-            key = self.known.keys.get(digest)
-            if key is None or not self.admission.admit_known(key, partial(self._path, slice_)):
+            key = known.get(digest)
+            if key is None or not admit_known(key, partial(path, slice_)):
                 yield self._admit(slice_, digest)
-            elif told := self._remembered(slice_, digest, key):
-                yield Admitted(None, warnings=self.admission.warn(told))
+                continue
+            remembered[digest] = key
+            if digest in warned:
+                yield Admitted(None, warnings=self.admission.warn(self._warned(slice_, digest)))
 
     def gone(self) -> tuple[EntryKey, ...]:
         """The known keys that no slice became, once all were admitted."""
@@ -53,7 +61,7 @@ class Comparison:
         return tuple(key_of(key) for key in known if not self.admission.has(key))
 
     def _admit(self, slice_: Slice, digest: bytes) -> Admitted:
-        admitted = self.admission.admit(self.opened.candidate(slice_))
+        admitted = self.admission.admit(self.judge(slice_))
         if admitted.entry:
             self.memory.keys[digest] = key_text(admitted.entry.key)
         if admitted.warnings:
@@ -63,11 +71,8 @@ class Comparison:
             ]
         return admitted
 
-    def _remembered(self, slice_: Slice, digest: bytes, key: str) -> Sequence[RejectedEntry]:
-        self.memory.keys[digest] = key
-        if (told := self.known.warnings.get(digest)) is None:
-            return ()
-        self.memory.warnings[digest] = told
+    def _warned(self, slice_: Slice, digest: bytes) -> Sequence[RejectedEntry]:
+        told = self.memory.warnings[digest] = self.known.warnings[digest]
         return [attrs.evolve(each, path=slice_.path + each.path) for each in told]
 
     def _path(self, slice_: Slice) -> str:

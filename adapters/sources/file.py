@@ -1,5 +1,6 @@
 """A registry file on this machine, such as one that Kubernetes mounts, or at an address."""
 
+import hashlib
 import os
 import stat
 import time
@@ -20,7 +21,7 @@ from adapters.sources.http_access import (
     shown,
 )
 from adapters.sources.source_type import SourceType
-from adapters.sources.spool import CHUNK_BYTES, Spool, close, digest, only
+from adapters.sources.spool import CHUNK_BYTES, Spool, close, only
 from domain.errors import (
     SourceAccessError,
     SourceContentError,
@@ -131,8 +132,7 @@ class FileSource:
                 self._check(before)
                 if self._last.was(before, known_revision):
                     return None
-                content = self._copied(file)
-                revision = digest(content)
+                content, revision = self._copied(file)
                 after = os.fstat(file.fileno())
                 self._last.note(before, after, revision, self.settled_seconds)
         except OSError as error:
@@ -142,14 +142,16 @@ class FileSource:
             return None
         return content, revision
 
-    def _copied(self, file: IO[bytes]) -> Payload:
-        spool = Spool(self.spool_dir)
+    def _copied(self, file: IO[bytes]) -> tuple[Payload, str]:
+        """A copy of the content, and its revision."""
+        spool, hashed = Spool(self.spool_dir), hashlib.sha256()
         while chunk := file.read(CHUNK_BYTES):
             spool.add(chunk)
+            hashed.update(chunk)
             if spool.size > self.max_bytes:
                 spool.close()
                 raise self._too_large()
-        return spool.payload()
+        return spool.payload(), f"sha256:{hashed.hexdigest()}"
 
     def _check(self, status: os.stat_result) -> None:
         if not stat.S_ISREG(status.st_mode):

@@ -85,8 +85,8 @@ class Parser:
     def _parsed(self, payload: bytes) -> list[Parsed]:
         opened, admission = format_named(self.format).open(open_json(payload)), Admission()
         warnings = admission.warn(opened.warnings)
-        candidates = (opened.candidate(slice_) for slice_ in opened.slices)
-        return list(pages(map(admission.admit, candidates), warnings))
+        judged = map(opened.judge, opened.slices)
+        return list(pages(map(admission.admit, judged), warnings))
 
     async def _apart(
         self, payload: Payload, revision: str | None, known_revision: str | None

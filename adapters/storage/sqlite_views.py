@@ -23,12 +23,11 @@ _PASSED = "INSERT INTO past_rows VALUES (?, ?, ?, ?, ?, ?)"
 _DELETE = "DELETE FROM view_rows WHERE projection = ? AND version = ? AND key = ?"
 _PUT = "INSERT OR REPLACE INTO view_rows VALUES (?, ?, ?, ?, ?)"
 _KEYS = "projection = ?1 AND version = ?2 AND key >= ?3 AND key < ?4"
-# Nothing where the view has gone beyond the position. One statement, so that it cannot meanwhile.
+# Nothing where the view has gone beyond the position. One statement, so that it cannot meanwhile;
+# by the limit, because a condition would be looked at for every row.
 _ROWS_NOW = f"""
-    SELECT key, value FROM view_rows
-    WHERE {_KEYS}
-      AND ?5 >= (SELECT position FROM checkpoints WHERE projection = ?1 AND version = ?2)
-    ORDER BY key LIMIT ?6
+    SELECT key, value FROM view_rows WHERE {_KEYS} ORDER BY key
+    LIMIT iif(?5 >= (SELECT position FROM checkpoints WHERE projection = ?1 AND version = ?2), ?6, 0)
 """
 _BOUND = f"""
     coalesce((SELECT key FROM view_rows WHERE {_KEYS} ORDER BY key LIMIT 1 OFFSET ?5), ?4)

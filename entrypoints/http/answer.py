@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Hashable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 
 import anyio.to_thread
 import attrs
@@ -104,10 +104,13 @@ def _varying(answer: Answer, coding: str) -> Mapping[str, str]:
 
 def raw_headers(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     """Headers as ASGI has them, with those of every answer."""
-    raw = [
-        (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()
-    ]
+    raw = [(_raw_name(name), value.encode("latin-1")) for name, value in headers.items()]
     return [*raw, *_RAW_CORS]
+
+
+@lru_cache(maxsize=128)
+def _raw_name(name: str) -> bytes:
+    return name.lower().encode("latin-1")
 
 
 _RAW_CORS = [(name.lower().encode(), value.encode()) for name, value in CORS.items()]

@@ -50,6 +50,8 @@ def moment_of(registry: ServedRegistry) -> Asked:
 
 def _continued(asked: Asked, cursor: Asked) -> Asked:
     """What is asked for, where it does not say as the cursor says."""
+    if cursor.is_live:
+        return asked
     return Asked(at=asked.at or cursor.at, effective_at=asked.effective_at or cursor.effective_at)
 
 

@@ -140,6 +140,8 @@ def asked_moment(request: Request) -> Asked:
     """
     query = read_query(request)
     at, effective_at = query.get("at"), query.get("effective_at")
+    if not (at or effective_at):
+        return NOW
     return Asked(
         at=parse_as_of(at) if at else None,
         effective_at=parse_effective_at(effective_at) if effective_at else None,
@@ -148,8 +150,10 @@ def asked_moment(request: Request) -> Asked:
 
 def cursor_moment(request: Request) -> Asked:
     """The moment of the list that the query goes on with."""
+    if (cursor := read_query(request).get("cursor")) is None:
+        return NOW
     try:
-        return _decoded(read_query(request).get("cursor", ":")).asked
+        return _decoded(cursor).asked
     except InvalidCursorError:
         return NOW  # who reads the list tells of it
 

@@ -76,21 +76,22 @@ def judge(found: Candidate | RejectedEntry) -> Judged:
     """Whether a candidate can be served."""
     if isinstance(found, RejectedEntry):
         return Judged(found.name, found.path, rejected=found)
+    path = found.path.encode(errors="replace").decode()
     fatal, others = _issues(found)
     if fatal:
-        return Judged(found.name, found.path, rejected=_told(found, fatal))
+        return Judged(found.name, path, rejected=_told(found, fatal))
     entry = _entry(found)
     if isinstance(entry, RejectedEntry):
-        return Judged(found.name, found.path, rejected=entry)
+        return Judged(found.name, path, rejected=entry)
     warnings = [_told(found, issue) for issue in others]
-    return Judged(found.name, found.path, entry=entry, warnings=warnings)
+    return Judged(found.name, path, entry=entry, warnings=warnings)
 
 
 @attrs.define
 class Admission:
     """Makes entries of what can be served; of two candidates with one key, of the first."""
 
-    _places: dict[str, Callable[[], str]] = attrs.field(factory=dict, init=False)
+    _places: dict[str, str | Callable[[], str]] = attrs.field(factory=dict, init=False)
     _rejected: list[RejectedEntry] = attrs.field(factory=list, init=False)
     _warned: int = attrs.field(default=0, init=False)
 
@@ -133,10 +134,10 @@ class Admission:
         if judged.entry is None:
             return None
         key = judged.entry.key
-        first = self._places.setdefault(key_text(key), judged)
-        if first is judged:
+        first = self._places.setdefault(key_text(key), judged.path)
+        if first == judged.path:
             return None
-        kept = first.path if isinstance(first, Judged) else first()
+        kept = first if isinstance(first, str) else first()
         reason = f"expected {key} once: {kept} is kept, {judged.path} is not"
         return rejection(judged.name, reason, judged.path)
 

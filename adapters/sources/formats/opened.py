@@ -1,13 +1,13 @@
 """A registry whose entries are read one at a time, and sent on in pages."""
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from hashlib import sha256 as _sha256
 from typing import Any, NamedTuple
 
 import attrs
 import msgspec
 
-from adapters.sources.formats.admission import Admission, Admitted, Candidate
+from adapters.sources.formats.admission import Admission, Admitted, Candidate, Judged, judge
 from adapters.sources.formats.payload import is_label, label, pointer
 from domain.events import RejectedEntry
 from domain.ports.format import Parsed
@@ -48,8 +48,9 @@ class Slice(NamedTuple):
 
     def digest(self) -> bytes:
         """SHA-256 of its text, and what else decides what entry it becomes; it is closed."""
-        beside = f"{self.section}/{self.key}" if isinstance(self.key, str) else self.section
-        return hashlib.sha256(self.value).digest() + beside.encode(errors="surrogatepass")
+        section, _, key, _, value = self
+        beside = f"{section}/{key}" if isinstance(key, str) else section
+        return _sha256(value).digest() + beside.encode("utf-8", "surrogatepass")
 
 
 @attrs.frozen(kw_only=True)
@@ -60,6 +61,14 @@ class Opened:
     candidate: Callable[[Slice], Candidate | RejectedEntry]
     warnings: tuple[RejectedEntry, ...] = ()
 
+    def judge(self, slice_: Slice) -> Judged:
+        """What a slice is by itself.
+
+        Raises:
+            SourceContentError: it is nested too deeply.
+        """
+        return judge(self.candidate(slice_))
+
 
 def parsed(opened: Opened) -> Parsed:
     """All of it at once.
@@ -69,7 +78,7 @@ def parsed(opened: Opened) -> Parsed:
     """
     admission = Admission()
     warnings = admission.warn(opened.warnings)
-    found = [admission.admit(opened.candidate(slice_)) for slice_ in opened.slices]
+    found = [admission.admit(opened.judge(slice_)) for slice_ in opened.slices]
     return _page(found, warnings)
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 from collections import Counter
+from contextlib import suppress
 from mmap import mmap
 from typing import Any, TypeAlias, TypeVar
 
@@ -126,7 +127,40 @@ def _no_fraction(number: str) -> float:
     raise ValueError(f"{number} is not plain")
 
 
-def _opened(text: Text) -> Any:
+def _opened(text: memoryview) -> Any:
+    with suppress(msgspec.MsgspecError):
+        if registry := _opened_around(text):
+            return registry
+    return _sections_of(text)
+
+
+def _opened_around(text: memoryview) -> dict[str, Any] | None:
+    """A registry that ends with its list of servers, None for any other.
+
+    What stands around the list is opened without it, so that all of it is looked at only once.
+
+    Raises:
+        MsgspecError: it is none of these.
+    """
+    begin, end = _SERVERS.search(text[:_MOST_BEFORE]), _LIST_END.search(text[-_MOST_BEHIND:])
+    if not begin or not end:
+        return None
+    behind = max(0, len(text) - _MOST_BEHIND) + end.end()
+    around = bytes(text[: begin.end()]) + _PLACE + bytes(text[behind:])
+    registry = _sections_of(around) if around.count(_PLACE) == 1 else None
+    for holder in (registry, registry.get("data")) if isinstance(registry, dict) else ():
+        if isinstance(holder, dict) and _is_place(holder.get("servers")):
+            servers = msgspec.json.decode(text[begin.end() : behind], type=list[msgspec.Raw])
+            holder["servers"] = _few(servers)
+            return registry
+    return None
+
+
+def _is_place(servers: object) -> bool:
+    return isinstance(servers, list) and [bytes(each) for each in servers] == [_PLACE[1:-1]]
+
+
+def _sections_of(text: Text) -> Any:
     registry = _unpacked(text)
     if not isinstance(registry, dict):
         return registry
@@ -189,6 +223,10 @@ _SORTED = msgspec.json.Encoder(order="sorted")
 _PLAIN_LEVELS = 90
 _LONG_NUMBER = b"0" * 16
 _KINDS = bytes.maketrans(b"123456789[\xf0\xf1\xf2\xf3\xf4~", b"000000000{~~~~~ ")
+_PLACE = b'["the list of servers"]'
+_SERVERS = re.compile(rb'"servers"\s*:\s*(?=\[)')
+_LIST_END = re.compile(rb"\](?=[\s}]*\Z)")
+_MOST_BEFORE, _MOST_BEHIND = 16 * 1024, 1024
 _SECTIONS = frozenset(("servers", "remote_servers", "skills", "plugins"))
 _START = re.compile(rb"\s*([\[{])")
 _MEMBER = re.compile(rb'\s*[{,]\s*("(?:[^"\\]|\\.)*")\s*:\s*')

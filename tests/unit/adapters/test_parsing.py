@@ -4,12 +4,15 @@ import json
 import os
 import random
 import signal
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
 import attrs
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,6 +22,7 @@ from adapters.sources.formats import DetectedFormat
 from adapters.sources.formats.admission import key_of
 from adapters.sources.formats.opened import PAGE, pages, parsed
 from adapters.sources.formats.payload import open_json, read_json
+from adapters.sources.judges import judges
 from adapters.sources.parsing import Parser
 from adapters.sources.slice_memory import SliceMemory, decoded
 from domain.errors import SourceContentError, SourceLimitError
@@ -51,7 +55,8 @@ def whole(payload: bytes) -> Parsed:
 
 def compared(payload: bytes, known: SliceMemory) -> tuple[Parsed, Comparison]:
     """What a comparison finds, and what it leaves."""
-    comparison = Comparison(DetectedFormat().open(open_json(payload)), known)
+    opened = DetectedFormat().open(open_json(payload))
+    comparison = Comparison(opened, known, opened.judge)
     found = list(pages(comparison.admitted(), comparison.warnings()))
     return merged([*found, Parsed(entries=(), gone=comparison.gone())]), comparison
 
@@ -224,6 +229,19 @@ async def test_a_large_payload_is_read_in_a_process_and_compared(tmp_path: Path)
     assert [key.name for key in merged(found).gone] == ["io.example/s1"]
 
 
+async def test_a_few_changes_among_many_are_found(tmp_path: Path) -> None:
+    """Each of them, and nothing else, wherever it stands."""
+    parser = Parser(memory_dir=tmp_path)
+    servers = [server(f"s{number}", "x" * 80) for number in range(5000)]
+    await read_apart(parser, registry(*servers), revision="1")
+    changed = {number: server(f"s{number}", "y" * 80) for number in range(0, 5000, 50)}
+    servers = [changed.get(number, each) for number, each in enumerate(servers)]
+
+    found = await read_apart(parser, registry(*servers), revision="2", known_revision="1")
+    assert found == whole(registry(*changed.values()))
+    assert len(memories(tmp_path)) == 2
+
+
 async def test_memories_are_kept_of_two_revisions(tmp_path: Path) -> None:
     """Those of the known one and of the new one. What rejects something leaves none."""
     parser = Parser(memory_dir=tmp_path)
@@ -275,6 +293,50 @@ async def test_bytes_of_a_large_payload_are_read_apart_too() -> None:
     assert await read(await Parser(large_bytes=100).parse(payload)) == whole(payload)
 
 
+SHARED = [
+    *[server(f"s{number}") for number in range(700)],
+    *[{"name": number} for number in range(300)],
+    *[server(f"s{number}", "Again.") for number in range(0, 700, 100)],
+    *[server(f"t{number}", "long" * 40) for number in range(300)],
+    {**server("fraction"), "_meta": {"x": 1.5e300}},
+    server("s1"),
+]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_helpers_find_what_one_process_finds(count: int) -> None:
+    """Entries in order, which of several is the first, and what is told of the others."""
+    payload = registry(*SHARED)
+    opened = DetectedFormat().open(open_json(payload))
+    with judges(opened, count, lambda: None) as judge:
+        comparison = Comparison(opened, SliceMemory(), judge)
+        found = merged(pages(comparison.admitted(), comparison.warnings()))
+
+    assert found == whole(payload)
+    assert len(found.rejected) == 300 + 7 + 1
+    assert not comparison.is_memorable
+
+
+def test_helpers_tell_an_error_where_it_is() -> None:
+    """Behind all that came before it."""
+    deep = b"[" * 100_000 + b"]" * 100_000
+    slices = [*(json.dumps(each).encode() for each in SHARED[:600]), deep]
+    opened = DetectedFormat().open({"servers": [*map(msgspec.Raw, slices)]})
+    with judges(opened, 2, lambda: None) as judge:
+        found = Comparison(opened, SliceMemory(), judge).admitted()
+        assert len(list(islice(found, 600))) == 600
+        with pytest.raises(SourceContentError, match="nested too deeply"):
+            next(found)
+
+
+def test_an_end_of_a_helper_is_noticed() -> None:
+    """Whoever waits for it does not wait for ever."""
+    opened = DetectedFormat().open(open_json(registry(*SHARED)))
+    broken = attrs.evolve(opened, candidate=lambda _slice: os._exit(1))
+    with judges(broken, 2, lambda: None) as judge, pytest.raises(ChildProcessError):
+        list(Comparison(broken, SliceMemory(), judge).admitted())
+
+
 async def test_a_process_that_is_killed_is_told_of() -> None:
     """The sync fails, and the server lives on."""
     servers = [server(f"s{number}", "x" * 90) for number in range(20_000)]
@@ -287,27 +349,28 @@ async def test_a_process_that_is_killed_is_told_of() -> None:
 
 
 async def test_a_process_ends_with_whoever_asked() -> None:
-    """Pages that nobody takes any more are not made."""
+    """Pages that nobody takes any more are not made, and its helpers are gone as well."""
     servers = [server(f"s{number}", "x" * 90) for number in range(20_000)]
     with (body := large(registry(*servers))).file:
         parsing = await Parser().parse(body)
         await anext(parsing.pages)
-        assert children()
+        (child,) = children()
         await parsing.pages.aclose()
         assert not children()
+        assert child not in [session for _, _, session in processes()]
 
 
 def children() -> list[int]:
-    """The processes of this one that take payloads apart."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            if parent == os.getpid() and b"parsing_worker" in (folder / "cmdline").read_bytes():
-                found.append(int(folder.name))
-        except OSError:
-            continue
-    return found
+    """The processes of this one that take payloads apart, each in a session of its own."""
+    return [pid for pid, parent, session in processes() if (parent, session) == (os.getpid(), pid)]
+
+
+def processes() -> Iterator[tuple[int, int, int]]:
+    """Each process, with its parent and its session."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            _, parent, _, session = stat.read_text().rpartition(")")[2].split()[:4]
+            yield int(stat.parent.name), int(parent), int(session)
 
 
 def test_every_parser_is_a_port() -> None:
