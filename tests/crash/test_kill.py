@@ -34,6 +34,7 @@ from domain.identifiers import DocumentHash, EntryKey, EntryKind
 from entrypoints.container import Container, opened
 from entrypoints.running import prepare
 from tests.crash.syncing import offered, settings_in, sync_file
+from tests.harness.live_view import live_version
 from tests.harness.new_commits import collect
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -108,7 +109,7 @@ async def check_views(container: Container) -> None:
     head = await container.storage().head()
     commit = await container.log().resolve(AtPosition(head.position), container.clock())
     past = (await replay(container.log(), Moment(commit=commit))).registry()
-    live = await container.registries().current()
+    live = await live_version(container.projector(), container.storage())
     documents = container.documents()
     assert await render_answer(live, documents) == await render_answer(past, documents)
 

@@ -23,6 +23,7 @@ from entrypoints.running import prepare
 from tests.harness.asking_past import Way, servers_in, ways, whole_list
 from tests.harness.clock import MICROSECOND
 from tests.harness.command_line import registry
+from tests.harness.live_view import live_version
 from tests.harness.naive_past import (
     effective_answer,
     recorded_answer,
@@ -78,7 +79,8 @@ def remembered(
 
 
 async def live_answer(container: Container) -> bytes:
-    return await render_answer(await container.registries().current(), container.documents())
+    version = await live_version(container.projector(), container.storage())
+    return await render_answer(version, container.documents())
 
 
 async def replayed(
