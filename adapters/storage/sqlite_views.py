@@ -27,7 +27,9 @@ _KEYS = "projection = ?1 AND version = ?2 AND key >= ?3 AND key < ?4"
 # by the limit, because a condition would be looked at for every row.
 _ROWS_NOW = f"""
     SELECT key, value FROM view_rows WHERE {_KEYS} ORDER BY key
-    LIMIT iif(?5 >= (SELECT position FROM checkpoints WHERE projection = ?1 AND version = ?2), ?6, 0)
+    LIMIT iif(
+        ?5 >= (SELECT position FROM checkpoints WHERE projection = ?1 AND version = ?2), ?6, 0
+    )
 """
 _BOUND = f"""
     coalesce((SELECT key FROM view_rows WHERE {_KEYS} ORDER BY key LIMIT 1 OFFSET ?5), ?4)

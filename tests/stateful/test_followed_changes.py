@@ -340,8 +340,7 @@ def compared(change: ServerChange) -> Compared:
 async def naive_diff(old: PastRegistry, new: PastRegistry) -> list[Compared]:
     """Both registries whole, side by side."""
     before, after = [
-        {each.entry.key: each for each in await all_entries(registry)}
-        for registry in (old, new)
+        {each.entry.key: each for each in await all_entries(registry)} for registry in (old, new)
     ]
     found: dict[EntryName, Any] = {}
     for key in sorted(before.keys() | after.keys(), key=lambda key: key.sort_key):

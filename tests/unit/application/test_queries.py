@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
-from application.registry_index import ServedVersion
 
 from application.cursor import Cursor, ListFilters
 from application.queries import live_servers, server_version, versions_of
+from application.registry_index import ServedVersion
 from application.registry_version import ServerKey
 from application.served import LiveRegistry
 from domain.errors import ServerNotFoundError

@@ -141,9 +141,7 @@ def test_other_sources_are_another_mark() -> None:
 def test_what_is_added_or_revised_leaves_the_mark() -> None:
     """A mirror has to compare everything only where something left."""
     history = [_offer("1.0.0"), _offer("1.0.0", "2.0.0")]
-    marks = {
-        _mark(_registry(FIRST), {FIRST: _catalog(*history[:length])}) for length in (1, 2)
-    }
+    marks = {_mark(_registry(FIRST), {FIRST: _catalog(*history[:length])}) for length in (1, 2)}
     assert len(marks) == 1
 
 
