@@ -13,7 +13,7 @@ import attrs
 
 from application.cursor import ListFilters
 from application.registry_version import ServerKey
-from application.search_marks import Probe, may_hold, probes
+from application.search_marks import Probe, probe, rarest_first, slots_with
 from application.shelves import ServedName, ServedVersion, Shelf, changed_shelf, order, shelved
 from domain.identifiers import EntryKind, EntryName
 from domain.timestamps import to_micros
@@ -21,6 +21,7 @@ from domain.timestamps import to_micros
 __all__ = ["RegistryIndex", "ServedName", "ServedVersion", "build_index"]
 
 _LATEST = "latest"
+_SAMPLES = 8  # shelves that tell which letters are rare
 
 
 @attrs.frozen(kw_only=True)
@@ -28,28 +29,32 @@ class _Wanted:
     """The filters of a list, made ready for a walk."""
 
     needle: str
-    probes: Sequence[Probe]
+    probe: Probe
     since_us: int | None
     version: str | None
     shows_deleted: bool
 
-    def may_have(self, shelf: Shelf) -> bool:
-        if self.since_us is not None and shelf.updated_us <= self.since_us:
-            return False
-        return not self.probes or may_hold(shelf.mark, self.probes)
-
-    def hits(self, shelf: Shelf, start: str) -> Iterator[ServedVersion]:
-        """The versions on a shelf that pass, from a name on."""
-        is_latest = self.version == _LATEST
-        needle, since_us, shows_deleted = self.needle, self.since_us, self.shows_deleted
-        version = None if is_latest else self.version
-        for served, text in shelf.latest_from(start) if is_latest else shelf.versions_from(start):
-            if needle not in text or (served.is_deleted and not shows_deleted):
+    def hits(self, shelf: Shelf, found: int, start: str) -> Iterator[ServedVersion]:
+        """The versions that pass of the names in a set of slots, from a name on."""
+        since_us, version, shows_deleted = self.since_us, self.version, self.shows_deleted
+        is_latest = version == _LATEST
+        for served in self._candidates(shelf, found, start):
+            if served.is_deleted and not shows_deleted:
                 continue
             if since_us is not None and served.updated_us <= since_us:
                 continue
-            if not version or served.version == version:
+            if not version or (served.is_latest if is_latest else served.version == version):
                 yield served
+
+    def _candidates(self, shelf: Shelf, found: int, start: str) -> Iterator[ServedVersion]:
+        needle = self.needle
+        if not needle and self.version == _LATEST:
+            yield from shelf.latest_from(start)
+            return
+        for name in shelf.names_in(found, start):
+            for served, text in zip(name.versions, name.texts, strict=True):
+                if needle in text:
+                    yield served
 
 
 @attrs.frozen
@@ -108,14 +113,17 @@ class RegistryIndex:
     def stretches(
         self, filters: ListFilters, after: ServerKey | None
     ) -> Iterator[Iterator[ServedVersion]]:
-        """The same by the shelves that have to be looked into, at some 30 us each."""
-        wanted = _wanted(filters)
+        """The same by the shelves on which names may have what is searched for."""
+        wanted = _wanted(filters, self.shelves)
         begin = after[0] if after else ""
         start, end = self._servers(begin)
-        for at in range(start, end):
-            if wanted.may_have(shelf := self.shelves[at]):
-                hits = wanted.hits(shelf, begin)
-                yield _beyond(hits, after) if after and at == start else hits
+        asked, since_us = wanted.probe, wanted.since_us
+        for at, shelf in enumerate(self.shelves[start:end]):
+            if since_us is not None and shelf.updated_us <= since_us:
+                continue
+            if found := slots_with(shelf.mark, asked):
+                hits = wanted.hits(shelf, found, begin)
+                yield hits if at or not after else _beyond(hits, after)
 
     def names(self) -> Iterator[ServedName]:
         """All names of all kinds, in order."""
@@ -156,12 +164,13 @@ def build_index(names: Iterable[ServedName]) -> RegistryIndex:
     return RegistryIndex(tuple(shelved(names)))
 
 
-def _wanted(filters: ListFilters) -> _Wanted:
+def _wanted(filters: ListFilters, shelves: Sequence[Shelf]) -> _Wanted:
     needle = (filters.search or "").lower()
     since = filters.updated_since
+    samples = [shelf.mark for shelf in shelves[:: len(shelves) // _SAMPLES + 1]]
     return _Wanted(
         needle=needle,
-        probes=probes(needle),
+        probe=rarest_first(probe(needle), samples),
         since_us=to_micros(since) if since else None,
         version=filters.version,
         shows_deleted=filters.shows_deleted,

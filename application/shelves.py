@@ -2,20 +2,19 @@
 
 import sys
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import reduce
 from itertools import islice
 from operator import attrgetter, xor
 
 import attrs
 
-from application.search_marks import EMPTY_MARK, marked
+from application.search_marks import ALL_SLOTS, EMPTY_MARK, SLOTS, Mark, marked, slots_of
 from domain.identifiers import EntryKind, EntryName
 from domain.redaction import Redaction
 
-_WISHED = 64  # names of a shelf as it is made
-_FULL = 128
-_WORN = 256  # names replaced, after which what left the texts is also taken out of the mark
+_WISHED = 48  # names of a shelf as it is made
+_WORN = 128  # names replaced, after which what left the texts is also taken out of the mark
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False)
@@ -59,13 +58,14 @@ class ServedName:
 class Shelf:
     """Some names of one kind that follow each other, and what lets a walk pass them by.
 
-    `worn` counts the names that were replaced since the mark was made of nothing but the texts.
+    `slots` has the slot in the mark of each name. `worn` counts the names that were replaced since
+    the mark was made of nothing but the texts.
     """
 
     names: tuple[ServedName, ...]
     latest: tuple[ServedVersion, ...]
-    latest_texts: tuple[str, ...]
-    mark: bytes
+    slots: bytes
+    mark: "Mark[int]"
     worn: int
     server_names: int
     server_versions: int
@@ -79,16 +79,18 @@ class Shelf:
         """Where it begins."""
         return self.names[0].name
 
-    def versions_from(self, start: str) -> Iterator[tuple[ServedVersion, str]]:
-        """The versions from a name on, each with its text."""
-        at = bisect_left(self.names, start, key=attrgetter("name.name"))
-        for name in islice(self.names, at, None):
-            yield from zip(name.versions, name.texts, strict=True)
+    def names_in(self, found: int, start: str) -> Iterable[ServedName]:
+        """The names from one on of which the slots are in a set."""
+        at = bisect_left(self.names, start, key=attrgetter("name.name")) if start else 0
+        if found == ALL_SLOTS:
+            return islice(self.names, at, None)
+        places = sorted(map(self.slots.find, slots_of(found)))
+        return [self.names[place] for place in places if place >= at]
 
-    def latest_from(self, start: str) -> Iterator[tuple[ServedVersion, str]]:
-        """The same of the latest versions alone."""
+    def latest_from(self, start: str) -> Iterator[ServedVersion]:
+        """The latest versions of the names from one on."""
         at = bisect_left(self.latest, start, key=attrgetter("name"))
-        return islice(zip(self.latest, self.latest_texts, strict=True), at, None)
+        return islice(self.latest, at, None)
 
 
 def order(name: EntryName) -> tuple[str, str]:
@@ -101,18 +103,18 @@ def shelved(names: Iterable[ServedName]) -> Iterator[Shelf]:
     lot: list[ServedName] = []
     for name in names:
         if lot and (len(lot) == _WISHED or lot[0].name.kind is not name.name.kind):
-            yield _shelf(lot, _mark(EMPTY_MARK, lot), 0)
+            yield _new_shelf(lot)
             lot = []
         lot.append(_shared(name))
     if lot:
-        yield _shelf(lot, _mark(EMPTY_MARK, lot), 0)
+        yield _new_shelf(lot)
 
 
 def changed_shelf(shelf: Shelf, names: Sequence[ServedName | EntryName]) -> Iterable[Shelf]:
     """The shelf with names replaced or added, and without those of which only the name is given."""
     kept = {served.name: served for served in shelf.names}
     came = [_shared(name) for name in names if isinstance(name, ServedName)]
-    known = {text for name in came if name.name in kept for text in kept[name.name].texts}
+    texts = {name.name: _new_texts(name, kept.get(name.name)) for name in came}
     kept.update((served.name, served) for served in came)
     for name in names:
         if isinstance(name, EntryName):
@@ -120,9 +122,23 @@ def changed_shelf(shelf: Shelf, names: Sequence[ServedName | EntryName]) -> Iter
     found = sorted(kept.values(), key=attrgetter("name.kind", "name.name"))
     worn = shelf.worn + len(names)
     one_kind = bool(found) and found[0].name.kind is found[-1].name.kind
-    if worn > _WORN or len(found) > _FULL or not one_kind:
+    if worn > _WORN or len(found) > SLOTS or not one_kind:
         return shelved(found)
-    return (_shelf(found, _mark(shelf.mark, came, known), worn),)
+    slots = _slots(shelf, found)
+    added = [(slot, texts.get(served.name, ())) for served, slot in zip(found, slots, strict=True)]
+    return (_shelf(found, slots, _mark(shelf.mark, added), worn),)
+
+
+def _slots(shelf: Shelf, names: Iterable[ServedName]) -> bytes:
+    """The slots of names as they are on the shelf, and free ones for those that are not."""
+    known = {served.name: slot for served, slot in zip(shelf.names, shelf.slots, strict=True)}
+    taken = {known[served.name] for served in names if served.name in known}
+    free = iter([slot for slot in range(SLOTS) if slot not in taken])
+    return bytes([known[name.name] if name.name in known else next(free) for name in names])
+
+
+def _new_texts(served: ServedName, before: ServedName | None) -> Collection[str]:
+    return set(served.texts).difference(before.texts if before else ())
 
 
 def _shared(served: ServedName) -> ServedName:
@@ -133,20 +149,23 @@ def _shared(served: ServedName) -> ServedName:
     return attrs.evolve(served, texts=tuple(known.setdefault(t, t) for t in served.texts))
 
 
-def _mark(mark: bytes, names: Iterable[ServedName], known: Set[str] = frozenset()) -> bytes:
-    texts = {text for served in names for text in served.texts} - known
-    return marked(mark, texts) if texts else mark
+def _mark(mark: "Mark[int]", texts: Iterable[tuple[int, Collection[str]]]) -> "Mark[int]":
+    added = [(slot, held) for slot, held in texts if any(held)]
+    return marked(mark, added) if added else mark
 
 
-def _shelf(names: Sequence[ServedName], mark: bytes, worn: int) -> Shelf:
+def _new_shelf(names: Sequence[ServedName]) -> Shelf:
+    texts = enumerate([set(served.texts) for served in names])
+    return _shelf(names, bytes(range(len(names))), _mark(EMPTY_MARK, texts), 0)
+
+
+def _shelf(names: Sequence[ServedName], slots: bytes, mark: "Mark[int]", worn: int) -> Shelf:
     versions = [version for served in names for version in served.versions]
-    texts = [text for served in names for text in served.texts]
-    latest = [at for at, version in enumerate(versions) if version.is_latest]
     is_servers = names[0].name.kind is EntryKind.SERVER
     return Shelf(
         names=tuple(names),
-        latest=tuple([versions[at] for at in latest]),
-        latest_texts=tuple([texts[at] for at in latest]),
+        latest=tuple([version for version in versions if version.is_latest]),
+        slots=slots,
         mark=mark,
         worn=worn,
         server_names=sum([bool(served.versions) for served in names]) if is_servers else 0,

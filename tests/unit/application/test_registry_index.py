@@ -182,7 +182,7 @@ def test_shelves_are_split_and_dropped_as_names_come_and_go() -> None:
     """No shelf grows beyond its bounds, and none is left without a name."""
     index = build_index(many(1)).replaced(by_name(many(1000)))
     assert_same(index, by_name(many(1000)))
-    assert max(len(shelf.names) for shelf in index.shelves) <= 128
+    assert max(len(shelf.names) for shelf in index.shelves) <= 64
     emptied = index.replaced(dict.fromkeys(by_name(many(1000)[1:])))
     assert_same(emptied, by_name(many(1)))
     assert len(emptied.shelves) == 1
@@ -257,3 +257,44 @@ def test_only_shelves_that_may_have_hits_are_looked_into() -> None:
     assert looked_into() == looked_into(search="n") == len(index.shelves)
     assert looked_into(search="absent") == 0
     assert looked_into(updated_since=from_micros(9)) == 0
+
+
+def test_of_a_shelf_only_the_names_that_may_have_a_needle_are_looked_into() -> None:
+    """Two words that each name has, but only one has next to each other, lead to that one."""
+    rest = [one_name(f"n{number:04}", text=f"link {number} issue") for number in range(500)]
+    index = build_index([*rest, one_name("x", text="issue link")])
+    for version in (None, "latest"):
+        asked = ListFilters(search="Issue Link", version=version)
+        assert [[served.name for served in hits] for hits in index.stretches(asked, None)] == [
+            ["x"]
+        ]
+
+
+@given(
+    st.lists(st.dictionaries(st.integers(0, 99), st.none() | texts, max_size=40), max_size=12),
+    st.lists(st.text(LETTERS, max_size=4), min_size=1, max_size=5),
+    st.sampled_from(["", "n0004", "n0050x"]),
+)
+def test_names_that_come_and_go_on_full_shelves_are_found(
+    steps: list[dict[int, str | None]], needles: list[str], after: str
+) -> None:
+    """Slots that are given up and taken again, and shelves that are split, hide nothing."""
+    known = by_name(many(48))
+    index = build_index(many(48))
+    for step in steps:
+        came = {EntryName(EntryKind.SERVER, f"n{number:04}"): text for number, text in step.items()}
+        changed = {
+            name: None if text is None else one_name(name.name, text=text.lower())
+            for name, text in came.items()
+        }
+        index = index.replaced(changed)
+        known = {name: served for name, served in {**known, **changed}.items() if served}
+    for needle in [*needles, "n00", "00"]:
+        asked = ListFilters(search=needle)
+        assert list(index.walk(asked, (after, ""))) == list(walked(known, asked, (after, "")))
+
+
+def test_names_without_texts_share_one_mark() -> None:
+    """An index that cannot be searched yet holds no marks of its own."""
+    index = build_index([attrs.evolve(name, texts=("",)) for name in many(200)])
+    assert len({id(shelf.mark) for shelf in index.shelves}) == 1
