@@ -197,6 +197,8 @@ class Projector:
         view, ranges = self._rows.view, self._rows.ranges
         wanted = await anyio.to_thread.run_sync(ranges, batch) if position else ()
         rows = await self._storage.rows_within(view, wanted) if wanted else ()
+        if await self._storage.checkpoint(view) != position:
+            return False  # the rows may be of a later position than the events go on from
         with _told(batch):
             changes = await anyio.to_thread.run_sync(self._rows.changes, rows, batch)
         return await self._storage.advance(view, changes, after=position, upto=batch[-1].position)
