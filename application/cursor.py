@@ -12,7 +12,8 @@ from domain.asof import NOW, Asked, parse_as_of
 from domain.errors import InvalidAsOfError, InvalidCursorError
 from domain.timestamps import from_rfc_3339, to_rfc_3339
 
-_to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_quoted = json.encoder.encode_basestring
+_CONSTANTS = {None: "null", True: "true", False: "false"}
 _EXPECTED = "send the nextCursor of the page before, unchanged, or none for the first page"
 
 
@@ -54,7 +55,13 @@ def encode_cursor(cursor: Cursor) -> str:
         filters.include_deleted,
         *_moment_parts(cursor.asked),
     ]
-    return base64.urlsafe_b64encode(_to_json(parts).encode()).rstrip(b"=").decode()
+    text = f"[{','.join(map(_json, parts))}]"
+    return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
+
+
+def _json(part: str | bool | None) -> str:
+    """Every page has one, so no encoder is set up for it."""
+    return _quoted(part) if isinstance(part, str) else _CONSTANTS[part]
 
 
 def _moment_parts(asked: Asked) -> list[str | None]:

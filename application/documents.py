@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 from application.event_log import EventLog
 from application.projections.redactions import Redactions
@@ -18,13 +18,6 @@ Packed: TypeAlias = bytes | Redaction
 
 
 _FEW = 1000  # who asks for more asks once
-
-
-class Holding(Protocol):
-    """What has a packed document."""
-
-    @property
-    def packed(self) -> Packed: ...
 
 
 class Documents:
@@ -71,7 +64,7 @@ class Documents:
         """
         hashes = [served.entry.document_hash for served in entries]
         packed = await self.packed(hashes)
-        return self._unpacked([packed[wanted] for wanted in hashes])
+        return self.unpacked([packed[wanted] for wanted in hashes])
 
     async def packed(self, hashes: Collection[DocumentHash]) -> Mapping[DocumentHash, Packed]:
         """Documents as the storage packs them, for who holds many of them in memory.
@@ -91,15 +84,12 @@ class Documents:
             self._kept.move_to_end(known)
         return {wanted: self._redactions.get(wanted) or found[wanted] for wanted in hashes}
 
-    def unpacked(self, holders: Iterable[Holding]) -> Sequence[bytes | Redaction]:
-        """The documents that those hold, in their order.
+    def unpacked(self, packed: Sequence[Packed]) -> Sequence[bytes | Redaction]:
+        """The documents themselves, in the same order.
 
         Raises:
             CorruptLogError: one is damaged.
         """
-        return self._unpacked([holder.packed for holder in holders])
-
-    def _unpacked(self, packed: Sequence[Packed]) -> Sequence[bytes | Redaction]:
         whole = [one for one in packed if type(one) is bytes]
         if len(whole) == len(packed):
             return self._store.unpack(whole)
@@ -139,7 +129,12 @@ def unredacted(found: bytes | Redaction) -> bytes:
         DocumentRedactedError
     """
     if isinstance(found, Redaction):
-        raise DocumentRedactedError(
-            found.document_hash, found.reason, found.redacted_by, found.recorded_at
-        )
+        raise redacted(found)
     return found
+
+
+def redacted(redaction: Redaction) -> DocumentRedactedError:
+    """What there is to say in the place of a document."""
+    return DocumentRedactedError(
+        redaction.document_hash, redaction.reason, redaction.redacted_by, redaction.recorded_at
+    )

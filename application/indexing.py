@@ -1,154 +1,182 @@
 """From the views to the index that a registry is served from."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
+from itertools import accumulate, pairwise
 from typing import Any, TypeAlias
 
 import anyio.to_thread
 import attrs
 
-from application.documents import Documents, Packed
+from application.documents import Documents
 from application.past_walk import PastSources
 from application.past_whole import portions
 from application.registry_index import RegistryIndex, ServedName, ServedVersion, build_index
-from application.rendering import official_meta, search_text
+from application.rendering import search_text, server_response
+from application.responses import SEPARATOR, HeldResponses, spans
 from domain.composition import NamedComposition, RegistryEntry, hidden_digest
 from domain.entry import Status
-from domain.identifiers import DocumentHash, EntryName
+from domain.identifiers import EntryName
+from domain.ports.scratch import Readable, ScratchFile, Span
 from domain.redaction import Redaction
 from domain.timestamps import to_micros
-
-EMPTY = build_index(())
 
 _Shared: TypeAlias = dict[Any, Any]
 """Equal values by themselves: many versions came with the same commits, and say the same."""
 
+_Body: TypeAlias = bytes | Redaction
+
 
 async def index_of(
-    sources: PastSources, documents: Documents, near: RegistryIndex = EMPTY
+    sources: PastSources, documents: Documents, responses: ScratchFile
 ) -> RegistryIndex:
-    """All that a registry serves, not to be searched yet.
-
-    Documents that the index *near* it has are taken from there.
-    """
+    """All that a registry serves, not to be searched yet. What it is shown as goes into a file."""
     names: list[ServedName] = []
     shared: _Shared = {}
     async with aclosing(portions(sources)) as read:
         async for portion in read:
-            names += await _served_names(dict(portion), documents, near, shared)
-    return await anyio.to_thread.run_sync(build_index, names)
+            names += await _served_names(dict(portion), documents, responses, shared)
+    return await anyio.to_thread.run_sync(build_index, names, responses)
 
 
 async def with_changes(
     index: RegistryIndex, changed: Mapping[EntryName, NamedComposition], documents: Documents
 ) -> RegistryIndex:
     """The same registry with some names as they are by now, to be searched."""
-    names = await _served_names(changed, documents, index, {})
-    return await anyio.to_thread.run_sync(_replaced, index, names, documents)
+    names = await _served_names(changed, documents, index.responses, {})
+    return await anyio.to_thread.run_sync(_replaced, index, names)
 
 
-async def searchable(index: RegistryIndex, documents: Documents) -> RegistryIndex:
+async def searchable(index: RegistryIndex) -> RegistryIndex:
     """The same with what searches look into."""
-    return await anyio.to_thread.run_sync(_with_texts, index, documents)
+    return await anyio.to_thread.run_sync(_with_texts, index)
+
+
+async def served_versions(
+    entries: Sequence[RegistryEntry], documents: Documents
+) -> tuple[Sequence[ServedVersion], Readable]:
+    """A few versions, and where they have their places."""
+    bodies = await documents.bodies_or_redactions(entries)
+    shown = _shown(entries, bodies)
+    return _placed(entries, bodies, _places(shown, 0), {}), HeldResponses(b"".join(shown))
 
 
 async def _served_names(
     changed: Mapping[EntryName, NamedComposition],
     documents: Documents,
-    near: RegistryIndex,
+    responses: ScratchFile,
     shared: _Shared,
 ) -> Sequence[ServedName]:
     entries = [entry for composition in changed.values() for entry in composition.entries]
-    packed = _known(changed, near)
-    missing = {served.entry.document_hash for served in entries} - packed.keys()
-    packed.update(await documents.packed(missing))
-    redactions = documents.redactions
-    packed.update((known, redactions[known]) for known in packed.keys() & redactions.keys())
-    return await anyio.to_thread.run_sync(_made, changed, packed, shared)
+    packed = await documents.packed({served.entry.document_hash for served in entries})
+
+    def laid_down() -> Sequence[ServedName]:
+        bodies = documents.unpacked([packed[served.entry.document_hash] for served in entries])
+        versions, latest = _laid_down(entries, bodies, responses, shared)
+        return list(_named(changed, iter(versions), iter(latest)))
+
+    return await anyio.to_thread.run_sync(laid_down)
 
 
-def _known(names: Iterable[EntryName], near: RegistryIndex) -> dict[DocumentHash, Packed]:
-    found = (near.named(name) for name in names)
-    return {
-        DocumentHash(version.document_hash.hex()): version.packed
-        for name in found
-        if name
-        for version in name.versions
-        if not isinstance(version.packed, Redaction)
-    }
-
-
-def _made(
-    changed: Mapping[EntryName, NamedComposition],
-    packed: Mapping[DocumentHash, Packed],
+def _laid_down(
+    entries: Sequence[RegistryEntry],
+    bodies: Sequence[_Body],
+    responses: ScratchFile,
     shared: _Shared,
-) -> Sequence[ServedName]:
+) -> tuple[Sequence[ServedVersion], Sequence[ServedVersion]]:
+    """All versions, and the latest ones once more in a place of their own.
+
+    So a page of either kind lies in one piece.
+    """
+    shown = _shown(entries, bodies)
+    latest = [text for served, text in zip(entries, shown, strict=True) if served.entry.is_latest]
+    start = responses.append(b"".join((*shown, *latest)))
+    versions = _placed(entries, bodies, _places(shown, start), shared)
+    places = _places(latest, versions[-1].end if versions else start)
+    moved = zip((served for served in versions if served.is_latest), places, strict=True)
+    return versions, [attrs.evolve(served, start=at, end=end) for served, (at, end) in moved]
+
+
+def _shown(entries: Iterable[RegistryEntry], bodies: Iterable[_Body]) -> Sequence[bytes]:
+    pairs = zip(entries, bodies, strict=True)
+    return [server_response(served, body) + SEPARATOR for served, body in pairs]
+
+
+def _places(shown: Iterable[bytes], start: int) -> Iterator[Span]:
+    return pairwise(accumulate(map(len, shown), initial=start))
+
+
+def _placed(
+    entries: Iterable[RegistryEntry],
+    bodies: Iterable[_Body],
+    places: Iterable[Span],
+    shared: _Shared,
+) -> Sequence[ServedVersion]:
     return [
-        _served_name(name, composition, packed, shared) for name, composition in changed.items()
+        _served_version(served, body if isinstance(body, Redaction) else None, place, shared)
+        for served, body, place in zip(entries, bodies, places, strict=True)
     ]
 
 
-def _served_name(
-    name: EntryName,
-    composition: NamedComposition,
-    packed: Mapping[DocumentHash, Packed],
-    shared: _Shared,
-) -> ServedName:
-    versions = tuple(
-        served_version(served, packed[served.entry.document_hash], shared)
-        for served in composition.entries
-    )
-    return ServedName(
-        name=name,
-        versions=versions,
-        texts=("",) * len(versions),
-        changed_us=to_micros(composition.changed_at),
-        left_us=to_micros(composition.left_at) if composition.left_at else 0,
-        hidden=hidden_digest(composition.hidden),
-    )
-
-
-def _replaced(
-    index: RegistryIndex, names: Iterable[ServedName], documents: Documents
-) -> RegistryIndex:
-    return index.replaced({served.name: _told(served, documents) for served in names})
-
-
-def _with_texts(index: RegistryIndex, documents: Documents) -> RegistryIndex:
-    return build_index(_told(served, documents) for served in index.names())
-
-
-def _told(served: ServedName, documents: Documents) -> ServedName:
-    """With the text of each version. Of what was redacted only the name is left."""
-    name = served.name.name
-    texts = tuple(
-        search_text(name, () if isinstance(document, Redaction) else _members(document))
-        for document in documents.unpacked(served.versions)
-    )
-    return attrs.evolve(served, texts=texts)
-
-
-def served_version(
-    served: RegistryEntry, packed: Packed, shared: _Shared | None = None
+def _served_version(
+    served: RegistryEntry, redaction: Redaction | None, place: Span, shared: _Shared
 ) -> ServedVersion:
-    """A version as answers are made of it. What is in *shared* already is taken from there."""
-    entry, share = served.entry, ({} if shared is None else shared).setdefault
-    official = official_meta(served)
+    """What is in *shared* already is taken from there."""
+    entry = served.entry
     updated_us, published_us = to_micros(served.updated_at), to_micros(entry.published_at)
     return ServedVersion(
         name=entry.key.name,
         version=entry.key.version,
         document_hash=bytes.fromhex(entry.document_hash),
-        packed=packed,
-        official=share(official, official),
-        updated_us=share(updated_us, updated_us),
-        published_us=share(published_us, published_us),
+        start=place[0],
+        end=place[1],
+        redaction=redaction,
+        updated_us=shared.setdefault(updated_us, updated_us),
+        published_us=shared.setdefault(published_us, published_us),
         is_latest=entry.is_latest,
         is_deleted=entry.status is Status.DELETED,
     )
 
 
-def _members(document: bytes) -> tuple[object, object]:
-    members = json.loads(document)
-    return members.get("title"), members.get("description")
+def _named(
+    changed: Mapping[EntryName, NamedComposition],
+    versions: Iterator[ServedVersion],
+    latest: Iterator[ServedVersion],
+) -> Iterator[ServedName]:
+    for name, composition in changed.items():
+        served = tuple(next(versions) for _ in composition.entries)
+        yield ServedName(
+            name=name,
+            versions=served,
+            latest=next(latest) if any(version.is_latest for version in served) else None,
+            texts=("",) * len(served),
+            updated_us=max([version.updated_us for version in served], default=0),
+            changed_us=to_micros(composition.changed_at),
+            left_us=to_micros(composition.left_at) if composition.left_at else 0,
+            hidden=hidden_digest(composition.hidden),
+        )
+
+
+def _replaced(index: RegistryIndex, names: Iterable[ServedName]) -> RegistryIndex:
+    return index.replaced({served.name: _told(served, index.responses) for served in names})
+
+
+def _with_texts(index: RegistryIndex) -> RegistryIndex:
+    told = (_told(served, index.responses) for served in index.names())
+    return build_index(told, index.responses)
+
+
+def _told(served: ServedName, responses: Readable) -> ServedName:
+    """With the text of each version. Of what was redacted only the name is left."""
+    shown = responses.read(spans(served.versions))
+    texts = tuple(
+        search_text(version.name, () if version.redaction else _members(response))
+        for version, response in zip(served.versions, shown, strict=True)
+    )
+    return attrs.evolve(served, texts=texts)
+
+
+def _members(response: bytes) -> tuple[object, object]:
+    document = json.loads(response)["server"]
+    return document.get("title"), document.get("description")

@@ -6,30 +6,37 @@ from operator import attrgetter
 import attrs
 
 from application.cursor import Cursor, ListFilters
-from application.registry_index import ServedVersion
 from application.registry_version import RegistryVersion
+from application.shelves import ServedVersion
 from domain.composition import RegistryEntry
 from domain.entry import Status
 from domain.errors import ServerNotFoundError
+from domain.ports.scratch import Readable
 
 LATEST = "latest"
 
 
 @attrs.frozen
 class Page:
-    """Some servers in the order of lists, and where the next page starts if there is one."""
+    """Some servers in the order of lists, what they are shown as, and where the next page starts.
+
+    `responses` has the places of the servers.
+    """
 
     servers: Sequence[ServedVersion]
-    next_cursor: Cursor | None
+    responses: Readable
+    next_cursor: Cursor | None = None
 
 
-def page_of(found: Sequence[ServedVersion], filters: ListFilters, limit: int) -> Page:
+def page_of(
+    found: Sequence[ServedVersion], responses: Readable, filters: ListFilters, limit: int
+) -> Page:
     """A page of what was found, which is more than *limit* where another page follows."""
     servers = found[:limit]
     if len(found) <= limit:
-        return Page(servers, None)
+        return Page(servers, responses)
     last = servers[-1]
-    return Page(servers, Cursor((last.name, last.version), filters))
+    return Page(servers, responses, Cursor((last.name, last.version), filters))
 
 
 def passes(served: RegistryEntry, filters: ListFilters) -> bool:

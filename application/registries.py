@@ -11,7 +11,7 @@ import attrs
 
 from application.documents import Documents
 from application.event_log import EventLog, catalog_stream
-from application.indexing import EMPTY, index_of, searchable, with_changes
+from application.indexing import index_of, searchable, with_changes
 from application.moments import Moment, resolve
 from application.past_walk import PastSources, recorded_sources
 from application.pins import named_moments
@@ -29,6 +29,7 @@ from domain.definitions import Definitions
 from domain.errors import AnnalsError, NothingInEffectError, RegistryNotFoundError
 from domain.identifiers import EntryName, PinName, Position, RegistryName
 from domain.ports.clock import ClockPort
+from domain.ports.scratch import ScratchPort
 from domain.ports.storage import StoragePort
 
 _log = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ class Registries:
         storage: StoragePort,
         documents: Documents,
         clock: ClockPort,
+        scratch: ScratchPort,
         frozen: Asked = NOW,
     ) -> None:
         self._projector = projector
@@ -57,10 +59,13 @@ class Registries:
         self._documents = documents
         self._log = EventLog(storage)
         self._clock = clock
+        self._scratch = scratch
         self._frozen = frozen
         self._wholes = Wholes()
         self._renewing = anyio.Lock()
         self._kept: dict[RegistryName, LiveRegistry] = {}
+        self._known_of: Live | None = None
+        self._known: dict[str | None, LiveRegistry] = {}
         self._fixed: dict[tuple[str | None, Asked], PastRegistry] = {}
 
     @property
@@ -92,13 +97,12 @@ class Registries:
             return known
         moment = await self.resolve(wanted)
         definition = find_registry(await self._definitions(moment.position), name)
-        kept = self._kept.get(definition.name)
         found = PastRegistry(
             sources=await self._sources(definition, moment),
             moment=moment,
             wholes=self._wholes,
             documents=self._documents,
-            near=kept.index if kept else EMPTY,
+            scratch=self._scratch,
         )
         if moment.is_fixed:
             self._fixed[name, wanted] = found
@@ -209,12 +213,21 @@ class Registries:
 
     async def _current(self, name: str | None) -> LiveRegistry:
         live = self._projector.live
+        if live is self._known_of and (known := self._known.get(name)):
+            return known
         definition = find_registry(live.definitions, name)
         kept = self._kept.get(definition.name)
         if kept and _is_of(kept, live):
+            self._remember(name, kept, live)
             return kept
         async with self._renewing:
             return await self._renewed(definition.name)
+
+    def _remember(self, name: str | None, kept: LiveRegistry, live: Live) -> None:
+        """For who asks again while nothing has happened."""
+        if live is not self._known_of:
+            self._known_of, self._known = live, {}
+        self._known[name] = kept
 
     async def _renewed(self, name: RegistryName) -> LiveRegistry:
         """The registry by now. Those that are configured no longer are let go."""
@@ -227,21 +240,21 @@ class Registries:
         made = await self._made(kept, sources, live)
         configured = live.definitions.registries
         others = {name: old for name, old in self._kept.items() if name in configured}
-        self._kept = {**others, name: made}
+        self._kept, self._known = {**others, name: made}, {}
         return made
 
     async def _made(
         self, kept: LiveRegistry | None, sources: PastSources, live: Live
     ) -> LiveRegistry:
         index, is_searchable = None, False
-        if kept and kept.definition == sources.definition:
+        if kept and _goes_on(kept, sources.definition, live):
             names = await self._changed(kept, live)
             if len(names) < _MOST_CHANGED:
                 changed = await sources.of(names)
                 index = await with_changes(kept.index, changed, self._documents)
                 is_searchable = kept.is_searchable
         if index is None:
-            index = await index_of(sources, self._documents, kept.index if kept else EMPTY)
+            index = await index_of(sources, self._documents, self._scratch.open())
         return LiveRegistry(
             index=index,
             is_searchable=is_searchable,
@@ -259,15 +272,15 @@ class Registries:
             kept = self._kept.get(name)
             if kept and kept.is_searchable and kept.position == registry.position:
                 return kept.index
-            index = await searchable(registry.index, self._documents)
+            index = await searchable(registry.index)
             if kept is registry:
                 self._kept[name] = attrs.evolve(registry, index=index, is_searchable=True)
+                self._known = {}
             return index
 
     async def _changed(self, kept: LiveRegistry, live: Live) -> Collection[EntryName]:
         """Names that are not as they were, or _MOST_CHANGED of them."""
-        redacted = [bytes.fromhex(known) for known in live.redactions]
-        names = set(kept.index.names_with(redacted)) if len(redacted) > kept.redactions else set()
+        names: set[EntryName] = set()
         place = (kept.catalogs_position, LAST_KEY)
         while len(names) < _MOST_CHANGED and (
             rows := await self._storage.row_changes(
@@ -278,6 +291,15 @@ class Registries:
             sources = kept.definition.sources
             names.update(name for _, source, name in places_of(rows) if source in sources)
         return names
+
+
+def _goes_on(kept: LiveRegistry, definition: RegistryDefinition, live: Live) -> bool:
+    """Whether an index can be made of the one there is.
+
+    What was redacted must be gone from the disk, so its file goes with all that is in it.
+    """
+    is_redacted = kept.redactions != len(live.redactions)
+    return kept.definition == definition and not is_redacted and not kept.index.is_sparse
 
 
 def _is_of(kept: LiveRegistry, live: Live) -> bool:

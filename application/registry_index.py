@@ -6,22 +6,33 @@ Names lie on immutable shelves: an index with some names changed shares all othe
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import reduce
-from itertools import chain, dropwhile
-from operator import xor
+from itertools import chain, compress, dropwhile, islice
+from operator import attrgetter, xor
 
 import attrs
 
 from application.cursor import ListFilters
 from application.registry_version import ServerKey
-from application.search_marks import Probe, probe, rarest_first, slots_with
-from application.shelves import ServedName, ServedVersion, Shelf, changed_shelf, order, shelved
+from application.search_marks import NO_MARKS, SLOTS, Marks, marked, moved, slots_with
+from application.shelves import (
+    ServedName,
+    ServedVersion,
+    Shelf,
+    changed_names,
+    new_texts,
+    order,
+    refilled,
+    shelved,
+)
 from domain.identifiers import EntryKind, EntryName
+from domain.ports.scratch import ScratchFile
 from domain.timestamps import to_micros
 
 __all__ = ["RegistryIndex", "ServedName", "ServedVersion", "build_index"]
 
 _LATEST = "latest"
-_SAMPLES = 8  # shelves that tell which letters are rare
+_key, _name = attrgetter("name", "version"), attrgetter("name.name")
+_MOST_TIMES, _LITTLE = 4, 16 * 1024 * 1024  # bytes of a file for those that are served
 
 
 @attrs.frozen(kw_only=True)
@@ -29,55 +40,60 @@ class _Wanted:
     """The filters of a list, made ready for a walk."""
 
     needle: str
-    probe: Probe
     since_us: int | None
     version: str | None
     shows_deleted: bool
 
-    def hits(self, shelf: Shelf, found: int, start: str) -> Iterator[ServedVersion]:
-        """The versions that pass of the names in a set of slots, from a name on."""
-        since_us, version, shows_deleted = self.since_us, self.version, self.shows_deleted
-        is_latest = version == _LATEST
-        for served in self._candidates(shelf, found, start):
-            if served.is_deleted and not shows_deleted:
-                continue
-            if since_us is not None and served.updated_us <= since_us:
-                continue
-            if not version or (served.is_latest if is_latest else served.version == version):
-                yield served
-
-    def _candidates(self, shelf: Shelf, found: int, start: str) -> Iterator[ServedVersion]:
-        needle = self.needle
-        if not needle and self.version == _LATEST:
-            yield from shelf.latest_from(start)
-            return
-        for name in shelf.names_in(found, start):
+    def hits(self, names: Iterable[ServedName]) -> Iterator[ServedVersion]:
+        """The versions of some names that pass."""
+        needle, since_us, version = self.needle, self.since_us, self.version
+        is_latest, shows_deleted = version == _LATEST, self.shows_deleted
+        for name in names:
+            known, has_needle = None, False
             for served, text in zip(name.versions, name.texts, strict=True):
-                if needle in text:
+                if text is not known:
+                    known, has_needle = text, needle in text
+                if not has_needle or (served.is_deleted and not shows_deleted):
+                    continue
+                if since_us is not None and served.updated_us <= since_us:
+                    continue
+                if not version or (served.is_latest if is_latest else served.version == version):
                     yield served
 
 
 @attrs.frozen
 class RegistryIndex:
-    """The shelves of a registry. `changed_us` and `left_us` are 0, and `hidden` too, for none."""
+    """The shelves of a registry, and where the places of versions are.
+
+    `changed_us` and `left_us` are 0, and `hidden` too, for none.
+    """
 
     shelves: tuple[Shelf, ...]
+    responses: ScratchFile
+    marks: Marks
     firsts: tuple[tuple[str, str], ...] = attrs.field(init=False)
+    servers: tuple[Shelf, ...] = attrs.field(init=False)
+    first_servers: tuple[str, ...] = attrs.field(init=False)
     server_names: int = attrs.field(init=False)
     server_versions: int = attrs.field(init=False)
     changed_us: int = attrs.field(init=False)
     left_us: int = attrs.field(init=False)
     hidden: int = attrs.field(init=False)
+    response_bytes: int = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         shelves = self.shelves
+        servers = [shelf for shelf in shelves if shelf.first.kind is EntryKind.SERVER]
         totals = {
             "firsts": tuple([order(shelf.first) for shelf in shelves]),
+            "servers": tuple(servers),
+            "first_servers": tuple([shelf.first.name for shelf in servers]),
             "server_names": sum([shelf.server_names for shelf in shelves]),
             "server_versions": sum([shelf.server_versions for shelf in shelves]),
             "changed_us": max([shelf.changed_us for shelf in shelves], default=0),
             "left_us": max([shelf.left_us for shelf in shelves], default=0),
             "hidden": reduce(xor, [shelf.hidden for shelf in shelves], 0),
+            "response_bytes": sum([shelf.response_bytes for shelf in shelves]),
         }
         for member, total in totals.items():
             object.__setattr__(self, member, total)
@@ -86,25 +102,47 @@ class RegistryIndex:
         """With names as they are now; None: nothing is known of the name any longer."""
         if not self.shelves:
             came = [served for served in names.values() if served]
-            return build_index(sorted(came, key=lambda served: order(served.name)))
+            return build_index(sorted(came, key=lambda served: order(served.name)), self.responses)
         changes: dict[int, list[ServedName | EntryName]] = {}
         for name, served in names.items():
             changes.setdefault(self._shelf_of(name), []).append(served or name)
+        return self._relaid(changes)
+
+    def _relaid(self, changes: Mapping[int, Iterable[ServedName | EntryName]]) -> "RegistryIndex":
+        """With changes of the shelves at some places."""
         shelves: list[Shelf] = []
+        texts: list[tuple[int, Collection[str]]] = []
+        laid: dict[int, int] = {}
         done = 0
         for at in sorted(changes):
             shelves += self.shelves[done:at]
-            shelves += changed_shelf(self.shelves[at], changes[at])
             done = at + 1
-        return RegistryIndex((*shelves, *self.shelves[done:]))
+            names = changed_names(self.shelves[at], changes[at])
+            if shelf := refilled(self.shelves[at], names):
+                texts += _texts([shelf], len(shelves), self.shelves[at])
+                shelves.append(shelf)
+            else:
+                anew = list(shelved(names))
+                texts += _texts(anew, len(shelves))
+                shelves += anew
+                laid[at] = len(anew)
+        shelves += self.shelves[done:]
+        marks = moved(self.marks, len(self.shelves), laid) if laid else self.marks
+        marks = marked(marks, len(shelves), texts) if texts else marks
+        return RegistryIndex(tuple(shelves), self.responses, marks)
 
     def named(self, name: EntryName) -> ServedName | None:
         """All of a name, if anything is known of it."""
         if not self.shelves:
             return None
         names = self.shelves[self._shelf_of(name)].names
-        at = bisect_left(names, order(name), key=lambda served: order(served.name))
+        at = bisect_left(names, name.name, key=_name)
         return names[at] if at < len(names) and names[at].name == name else None
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether most of what lies among the responses is no longer served."""
+        return self.responses.size > _MOST_TIMES * self.response_bytes + _LITTLE
 
     def walk(self, filters: ListFilters, after: ServerKey | None) -> Iterator[ServedVersion]:
         """The servers beyond a key that the filters let pass, in the order of name and version."""
@@ -113,17 +151,19 @@ class RegistryIndex:
     def stretches(
         self, filters: ListFilters, after: ServerKey | None
     ) -> Iterator[Iterator[ServedVersion]]:
-        """The same by the shelves on which names may have what is searched for."""
-        wanted = _wanted(filters, self.shelves)
+        """The same by the shelves that may have some of them."""
         begin = after[0] if after else ""
-        start, end = self._servers(begin)
-        asked, since_us = wanted.probe, wanted.since_us
-        for at, shelf in enumerate(self.shelves[start:end]):
-            if since_us is not None and shelf.updated_us <= since_us:
-                continue
-            if found := slots_with(shelf.mark, asked):
-                hits = wanted.hits(shelf, found, begin)
-                yield hits if at or not after else _beyond(hits, after)
+        shelves = self._servers(begin)
+        if not filters.search:
+            yield from _listed(shelves, filters, after)
+            return
+        wanted = _wanted(filters)
+        since_us = wanted.since_us
+        for shelf, found in self._found(wanted.needle, shelves):
+            if since_us is None or shelf.updated_us > since_us:
+                key = after if shelf is shelves[0] else None
+                hits = wanted.hits(shelf.names_in(found, key[0] if key else ""))
+                yield _beyond(hits, key) if key else hits
 
     def names(self) -> Iterator[ServedName]:
         """All names of all kinds, in order."""
@@ -135,42 +175,80 @@ class RegistryIndex:
             for served in shelf.names:
                 yield from served.versions
 
-    def names_with(self, document_hashes: Collection[bytes]) -> Sequence[EntryName]:
-        """The names that have one of these documents, in order."""
-        wanted = frozenset(document_hashes)
-        return [
-            served.name
-            for shelf in self.shelves
-            for served in shelf.names
-            if any(version.document_hash in wanted for version in served.versions)
-        ]
-
     def _shelf_of(self, name: EntryName) -> int:
         return max(bisect_right(self.firsts, order(name)) - 1, 0)
 
-    def _servers(self, after: str) -> tuple[int, int]:
-        """Between which shelves the servers from a name on lie."""
-        lowest = bisect_left(self.firsts, (EntryKind.SERVER, ""))
-        start = bisect_right(self.firsts, (EntryKind.SERVER, after)) - 1
-        return max(start, lowest), bisect_left(self.firsts, (EntryKind.SERVER + "\0", ""))
+    def _found(self, needle: str, servers: Sequence[Shelf]) -> Iterable[tuple[Shelf, int]]:
+        """Those of the last shelves of servers that may have a needle, and in which slots."""
+        end = bisect_left(self.firsts, (EntryKind.SERVER, "")) + len(self.servers)
+        found = slots_with(self.marks, len(self.shelves), needle)[end - len(servers) : end]
+        return compress(zip(servers, found, strict=False), found)
+
+    def _servers(self, name: str) -> Sequence[Shelf]:
+        """The shelves of the servers from a name on."""
+        return self.servers[max(bisect_right(self.first_servers, name) - 1, 0) :]
+
+
+def _listed(
+    shelves: Iterable[Shelf], filters: ListFilters, after: ServerKey | None
+) -> Iterator[Iterator[ServedVersion]]:
+    """What is not searched for: most shelves are listed as they are."""
+    since_us = to_micros(filters.updated_since) if filters.updated_since else -1
+    for at, shelf in enumerate(shelves):
+        if shelf.updated_us > since_us:
+            offered = _offered(shelf, filters.version, since_us, None if at else after)
+            yield iter(_passed(offered, shelf, filters, since_us))
+
+
+def _offered(
+    shelf: Shelf, version: str | None, since_us: int, after: ServerKey | None
+) -> Iterable[ServedVersion]:
+    """The versions of a shelf, without many that will not pass."""
+    versions = shelf.latest if version == _LATEST else shelf.versions
+    if after:
+        return islice(versions, bisect_right(versions, after, key=_key), None)
+    if versions is shelf.versions and shelf.oldest_us <= since_us:
+        return chain.from_iterable(shelf.updated_since(since_us))
+    return versions
+
+
+def _passed(
+    versions: Iterable[ServedVersion], shelf: Shelf, filters: ListFilters, since_us: int
+) -> Iterable[ServedVersion]:
+    if filters.version not in (None, "", _LATEST):
+        versions = (served for served in versions if served.version == filters.version)
+    if shelf.oldest_us <= since_us:
+        versions = (served for served in versions if served.updated_us > since_us)
+    if shelf.has_deleted and not filters.shows_deleted:
+        versions = (served for served in versions if not served.is_deleted)
+    return versions
 
 
 def _beyond(versions: Iterator[ServedVersion], key: ServerKey) -> Iterator[ServedVersion]:
     return dropwhile(lambda served: (served.name, served.version) <= key, versions)
 
 
-def build_index(names: Iterable[ServedName]) -> RegistryIndex:
+def build_index(names: Iterable[ServedName], responses: ScratchFile) -> RegistryIndex:
     """The index of names that come in the order of kind and name."""
-    return RegistryIndex(tuple(shelved(names)))
+    shelves = tuple(shelved(names))
+    marks = marked(NO_MARKS, len(shelves), _texts(shelves, 0))
+    return RegistryIndex(shelves, responses, marks)
 
 
-def _wanted(filters: ListFilters, shelves: Sequence[Shelf]) -> _Wanted:
+def _texts(
+    shelves: Iterable[Shelf], start: int, before: Shelf | None = None
+) -> Iterator[tuple[int, Collection[str]]]:
+    """What marks are to find on shelves that lie from a place on, by the numbers of names."""
+    for at, shelf in enumerate(shelves, start):
+        for slot, texts in new_texts(shelf, before):
+            yield at * SLOTS + slot, texts
+
+
+def _wanted(filters: ListFilters) -> _Wanted:
     needle = (filters.search or "").lower()
     since = filters.updated_since
-    samples = [shelf.mark for shelf in shelves[:: len(shelves) // _SAMPLES + 1]]
     return _Wanted(
         needle=needle,
-        probe=rarest_first(probe(needle), samples),
         since_us=to_micros(since) if since else None,
         version=filters.version,
         shows_deleted=filters.shows_deleted,

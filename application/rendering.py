@@ -3,39 +3,24 @@
 import json
 from collections.abc import Iterable, Sequence
 
-from application.shelves import ServedVersion
 from domain.canonical_json import canonical_json
 from domain.composition import RegistryEntry
 from domain.entry import OFFICIAL_META, REDACTED_META
 from domain.redaction import Redaction
 from domain.timestamps import to_rfc_3339
 
-_OFFICIAL_META = OFFICIAL_META.encode()
+_OFFICIAL_META, _REDACTED_META = OFFICIAL_META.encode(), REDACTED_META.encode()
 _LONGEST_DESCRIPTION = 100  # as clients of the standard may demand
 
 
 def server_response(served: RegistryEntry, document: bytes | Redaction) -> bytes:
     """A ServerResponse (spec section 2). The document stands in it as it was hashed."""
-    key = served.entry.key
-    return version_response(key.name, key.version, official_meta(served), document)
-
-
-def version_response(
-    name: str, version: str, official: bytes, document: bytes | Redaction
-) -> bytes:
-    """The same of its parts."""
-    shown, said = _parts(name, version, official, document)
-    return b'{"server":%b,"_meta":{"%b":%b}}' % (shown, _OFFICIAL_META, said)
-
-
-def _parts(
-    name: str, version: str, official: bytes, document: bytes | Redaction
-) -> tuple[bytes, bytes]:
-    """What stands in a ServerResponse as the document, and what the registry says of it."""
+    said = official_meta(served)
     if isinstance(document, Redaction):
-        stub = redacted_document(name, version, document)
-        return stub, b'%b,"%b":%b' % (official, *_redacted_meta(document))
-    return document, official
+        key, members = served.entry.key, canonical_json(redaction_members(document))
+        said = b'%b,"%b":%b' % (said, _REDACTED_META, members)
+        document = redacted_document(key.name, key.version, document)
+    return b'{"server":%b,"_meta":{"%b":%b}}' % (document, _OFFICIAL_META, said)
 
 
 def redacted_document(name: str, version: str, redaction: Redaction) -> bytes:
@@ -54,10 +39,6 @@ def redaction_members(redaction: Redaction) -> dict[str, str]:
         "at": to_rfc_3339(redaction.recorded_at),
         "documentHash": redaction.document_hash,
     }
-
-
-def _redacted_meta(redaction: Redaction) -> tuple[bytes, bytes]:
-    return REDACTED_META.encode(), canonical_json(redaction_members(redaction))
 
 
 def official_meta(served: RegistryEntry) -> bytes:
@@ -81,35 +62,16 @@ def official_meta(served: RegistryEntry) -> bytes:
 
 def server_list(responses: Sequence[bytes], next_cursor: str | None) -> bytes:
     """A ServerList (spec section 2)."""
-    return _OPENING + b",".join(responses) + _metadata(len(responses), next_cursor)
+    closing = list_closing(len(responses), next_cursor)
+    return LIST_OPENING + b",".join(responses) + closing
 
 
-def version_list(
-    versions: Sequence[ServedVersion],
-    documents: Sequence[bytes | Redaction],
-    next_cursor: str | None,
-) -> bytes:
-    """The same of versions and their documents, which are copied once."""
-    pieces: list[bytes] = []
-    for served, document in zip(versions, documents, strict=True):
-        shown, said = _parts(served.name, served.version, served.official, document)
-        pieces += (_NEXT, shown, _BETWEEN, said)
-    if pieces:
-        pieces[0] = _FIRST
-    return b"".join((_OPENING, *pieces, _ended(len(versions), next_cursor)))
+LIST_OPENING = b'{"servers":['
+"""What stands before the responses of a ServerList."""
 
 
-_OPENING, _FIRST, _NEXT = b'{"servers":[', b'{"server":', b'}},{"server":'
-_BETWEEN = b',"_meta":{"%b":' % _OFFICIAL_META
-
-
-def _ended(count: int, next_cursor: str | None) -> bytes:
-    """What closes the last response, if there is one, and the list."""
-    return (b"}}" if count else b"") + _metadata(count, next_cursor)
-
-
-def _metadata(count: int, next_cursor: str | None) -> bytes:
-    """A cursor is one word that needs no escapes."""
+def list_closing(count: int, next_cursor: str | None) -> bytes:
+    """What stands behind so many. A cursor is one word that needs no escapes."""
     following = f',"nextCursor":"{next_cursor}"' if next_cursor else ""
     return b'],"metadata":{"count":%d%b}}' % (count, following.encode())
 

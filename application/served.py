@@ -11,7 +11,7 @@ from anyio.lowlevel import checkpoint
 
 from application.cursor import ListFilters
 from application.documents import Documents
-from application.indexing import index_of, searchable, served_version
+from application.indexing import index_of, searchable, served_versions
 from application.moments import Moment
 from application.past_walk import PastSources
 from application.queries import LATEST, Page, page_of, passes
@@ -20,6 +20,7 @@ from application.registry_version import ServerKey
 from application.wholes import Wholes
 from domain.composition import RegistryDefinition, RegistryEntry, withdrawals
 from domain.identifiers import EntryKind, EntryName, Position
+from domain.ports.scratch import ScratchPort
 from domain.timestamps import from_micros, to_micros
 
 _SHELVES = 16  # that are looked into at a time, in half a millisecond
@@ -52,7 +53,7 @@ class ServedRegistry(Protocol):
         """The first servers beyond a key that the filters let pass."""
         ...
 
-    async def versions(self, server: str) -> Sequence[ServedVersion]:
+    async def versions(self, server: str) -> Page:
         """Every version of a server."""
         ...
 
@@ -102,7 +103,7 @@ class LiveRegistry:
         """The index with all that searches look into."""
         return self.index if self.is_searchable else await self.make_searchable(self)
 
-    async def versions(self, server: str) -> Sequence[ServedVersion]:
+    async def versions(self, server: str) -> Page:
         return _versions(self.index, server)
 
     async def named(self, name: EntryName) -> Sequence[RegistryEntry]:
@@ -114,16 +115,13 @@ class LiveRegistry:
 
 @attrs.frozen(kw_only=True)
 class PastRegistry:
-    """The registry of a moment. A page is read from the view, what needs more composes all.
-
-    `near` is an index that may have the same documents.
-    """
+    """The registry of a moment. A page is read from the view, what needs more composes all."""
 
     sources: PastSources
     moment: Moment
     wholes: Wholes
     documents: Documents
-    near: RegistryIndex
+    scratch: ScratchPort
 
     @property
     def definition(self) -> RegistryDefinition:
@@ -158,16 +156,14 @@ class PastRegistry:
                 if name.kind is not EntryKind.SERVER or len(found) > limit:
                     break
                 found += (e for e in entries if _is_beyond(e, after) and passes(e, filters))
-        return page_of(await self._served(found[: limit + 1]), filters, limit)
+        servers, responses = await served_versions(found[: limit + 1], self.documents)
+        return page_of(servers, responses, filters, limit)
 
-    async def versions(self, server: str) -> Sequence[ServedVersion]:
+    async def versions(self, server: str) -> Page:
         if known := self.wholes.known(self._key):
             return _versions(known, server)
-        return await self._served(await self.named(EntryName(EntryKind.SERVER, server)))
-
-    async def _served(self, entries: Sequence[RegistryEntry]) -> Sequence[ServedVersion]:
-        packed = await self.documents.packed([served.entry.document_hash for served in entries])
-        return [served_version(served, packed[served.entry.document_hash]) for served in entries]
+        entries = await self.named(EntryName(EntryKind.SERVER, server))
+        return Page(*await served_versions(entries, self.documents))
 
     async def named(self, name: EntryName) -> Sequence[RegistryEntry]:
         return await self.sources.named(name)
@@ -180,8 +176,8 @@ class PastRegistry:
         return self.definition.name, self.moment, len(self.documents.redactions)
 
     async def _index(self) -> RegistryIndex:
-        index = await index_of(self.sources, self.documents, self.near)
-        return await searchable(index, self.documents)
+        responses = self.scratch.open()
+        return await searchable(await index_of(self.sources, self.documents, responses))
 
 
 def changed_at(definition: RegistryDefinition, index: RegistryIndex) -> datetime:
@@ -209,12 +205,12 @@ async def _page(
             break
         if looked_into % _SHELVES == 0:
             await checkpoint()
-    return page_of(found, filters, limit)
+    return page_of(found, index.responses, filters, limit)
 
 
-def _versions(index: RegistryIndex, server: str) -> Sequence[ServedVersion]:
+def _versions(index: RegistryIndex, server: str) -> Page:
     found = index.named(EntryName(EntryKind.SERVER, server))
-    return found.versions if found else ()
+    return Page(found.versions if found else (), index.responses)
 
 
 def _is_beyond(served: RegistryEntry, after: ServerKey | None) -> bool:

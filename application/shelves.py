@@ -1,35 +1,35 @@
 """Versions as answers are made of them, and the shelves on which an index keeps them. Pure."""
 
 import sys
-from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import reduce
-from itertools import islice
+from itertools import dropwhile
 from operator import attrgetter, xor
 
 import attrs
 
-from application.search_marks import ALL_SLOTS, EMPTY_MARK, SLOTS, Mark, marked, slots_of
+from application.search_marks import ALL_SLOTS, SLOTS, slots_of
 from domain.identifiers import EntryKind, EntryName
 from domain.redaction import Redaction
 
-_WISHED = 48  # names of a shelf as it is made
-_WORN = 128  # names replaced, after which what left the texts is also taken out of the mark
+_WISHED = 52  # names of a shelf as it is made
+_WORN = 128  # names, after which what left their texts is also taken out of the marks
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False)
 class ServedVersion:
     """One version as answers are made of it. Times are microseconds since 1970.
 
-    `document_hash` is a SHA-256 of 32 bytes, `packed` the document as storage packs it, and
-    `official` the JSON of `_meta["io.modelcontextprotocol.registry/official"]`.
+    `document_hash` is a SHA-256 of 32 bytes. From `start` to `end` lies what the version is shown
+    as, a ServerResponse (spec section 2) and a comma. `redaction` tells why there is no document.
     """
 
     name: str = attrs.field(converter=sys.intern)
     version: str = attrs.field(converter=sys.intern)
     document_hash: bytes
-    packed: bytes | Redaction
-    official: bytes
+    start: int
+    end: int
+    redaction: Redaction | None
     updated_us: int
     published_us: int
     is_latest: bool
@@ -40,15 +40,18 @@ class ServedVersion:
 class ServedName:
     """All of a name: its versions in order, and what the marks of the registry need.
 
-    `versions` is empty when everything left, `texts` is what searches look into, a lower-case
-    text for each version. `changed_us` is when anything of the name last changed in any source,
-    `left_us` when a version of it last left one (0: never), and `hidden` a 64-bit digest of what
-    other sources offer under the name (0: nothing).
+    `versions` is empty when everything left, `latest` the latest one, if there is any, with a place
+    among the latest ones of other names. `texts` is what searches look into, a lower-case text
+    for each version. `updated_us` is when one of them was last updated, `changed_us` when
+    anything of the name last changed in any source, `left_us` when a version of it last left one
+    (0: never), and `hidden` a 64-bit digest of what other sources offer under it (0: nothing).
     """
 
     name: EntryName
     versions: tuple[ServedVersion, ...]
+    latest: ServedVersion | None
     texts: tuple[str, ...]
+    updated_us: int
     changed_us: int
     left_us: int
     hidden: int
@@ -58,21 +61,25 @@ class ServedName:
 class Shelf:
     """Some names of one kind that follow each other, and what lets a walk pass them by.
 
-    `slots` has the slot in the mark of each name. `worn` counts the names that were replaced since
-    the mark was made of nothing but the texts.
+    `oldest_us` and `updated_us` are when a version of it was updated first, and last.
+    `slots` has the slot of each name in the marks. `worn` counts the names that texts left since it
+    was laid anew.
     """
 
     names: tuple[ServedName, ...]
+    versions: tuple[ServedVersion, ...]
     latest: tuple[ServedVersion, ...]
     slots: bytes
-    mark: "Mark[int]"
     worn: int
     server_names: int
     server_versions: int
+    has_deleted: bool
+    oldest_us: int
     updated_us: int
     changed_us: int
     left_us: int
     hidden: int
+    response_bytes: int
 
     @property
     def first(self) -> EntryName:
@@ -80,17 +87,19 @@ class Shelf:
         return self.names[0].name
 
     def names_in(self, found: int, start: str) -> Iterable[ServedName]:
-        """The names from one on of which the slots are in a set."""
-        at = bisect_left(self.names, start, key=attrgetter("name.name")) if start else 0
-        if found == ALL_SLOTS:
-            return islice(self.names, at, None)
-        places = sorted(map(self.slots.find, slots_of(found)))
-        return [self.names[place] for place in places if place >= at]
+        """The names from one on that have slots of a set. They may be empty."""
+        names: Sequence[ServedName] = self.names
+        if not found & (found - 1):  # as nearly always: no more than one
+            place = self.slots.find(found.bit_length() - 1)
+            names = names[place : place + 1] if place >= 0 else ()
+        elif found != ALL_SLOTS:
+            places = sorted(map(self.slots.find, slots_of(found)))
+            names = [names[place] for place in places if place >= 0]
+        return dropwhile(lambda served: served.name.name < start, names) if start else names
 
-    def latest_from(self, start: str) -> Iterator[ServedVersion]:
-        """The latest versions of the names from one on."""
-        at = bisect_left(self.latest, start, key=attrgetter("name"))
-        return islice(self.latest, at, None)
+    def updated_since(self, since_us: int) -> Iterable[Sequence[ServedVersion]]:
+        """All versions of names of which one was updated after a time."""
+        return [served.versions for served in self.names if served.updated_us > since_us]
 
 
 def order(name: EntryName) -> tuple[str, str]:
@@ -110,23 +119,36 @@ def shelved(names: Iterable[ServedName]) -> Iterator[Shelf]:
         yield _new_shelf(lot)
 
 
-def changed_shelf(shelf: Shelf, names: Sequence[ServedName | EntryName]) -> Iterable[Shelf]:
-    """The shelf with names replaced or added, and without those of which only the name is given."""
+def changed_names(shelf: Shelf, changes: Iterable[ServedName | EntryName]) -> Sequence[ServedName]:
+    """What is on a shelf with names replaced or added, without those that are only named."""
     kept = {served.name: served for served in shelf.names}
-    came = [_shared(name) for name in names if isinstance(name, ServedName)]
-    texts = {name.name: _new_texts(name, kept.get(name.name)) for name in came}
-    kept.update((served.name, served) for served in came)
-    for name in names:
-        if isinstance(name, EntryName):
-            kept.pop(name, None)
-    found = sorted(kept.values(), key=attrgetter("name.kind", "name.name"))
-    worn = shelf.worn + len(names)
-    one_kind = bool(found) and found[0].name.kind is found[-1].name.kind
-    if worn > _WORN or len(found) > SLOTS or not one_kind:
-        return shelved(found)
-    slots = _slots(shelf, found)
-    added = [(slot, texts.get(served.name, ())) for served, slot in zip(found, slots, strict=True)]
-    return (_shelf(found, slots, _mark(shelf.mark, added), worn),)
+    for change in changes:
+        if isinstance(change, ServedName):
+            kept[change.name] = _shared(change)
+        else:
+            kept.pop(change, None)
+    return sorted(kept.values(), key=attrgetter("name.kind", "name.name"))
+
+
+def refilled(shelf: Shelf, names: Sequence[ServedName]) -> Shelf | None:
+    """The shelf with other names, each in the slot it had; None when it is to be laid anew."""
+    kept = {served.name: served for served in names}
+    worn = shelf.worn + sum([_lost(served, kept.get(served.name)) for served in shelf.names])
+    one_kind = bool(names) and names[0].name.kind is names[-1].name.kind
+    if worn > _WORN or len(names) > SLOTS or not one_kind:
+        return None
+    return _shelf(names, _slots(shelf, names), worn)
+
+
+def new_texts(shelf: Shelf, before: Shelf | None = None) -> Iterator[tuple[int, Collection[str]]]:
+    """What the texts of its slots say, without what they said before it was refilled."""
+    known = {served.name: served for served in before.names} if before else {}
+    for slot, served in zip(shelf.slots, shelf.names, strict=True):
+        was = known.get(served.name)
+        if was is not served:
+            texts = set(served.texts).difference(was.texts if was else ())
+            if any(texts):
+                yield slot, texts
 
 
 def _slots(shelf: Shelf, names: Iterable[ServedName]) -> bytes:
@@ -137,8 +159,11 @@ def _slots(shelf: Shelf, names: Iterable[ServedName]) -> bytes:
     return bytes([known[name.name] if name.name in known else next(free) for name in names])
 
 
-def _new_texts(served: ServedName, before: ServedName | None) -> Collection[str]:
-    return set(served.texts).difference(before.texts if before else ())
+def _lost(before: ServedName, served: ServedName | None) -> bool:
+    """Whether any text is there no longer."""
+    if served is before:
+        return False
+    return not served or not set(served.texts).issuperset(before.texts)
 
 
 def _shared(served: ServedName) -> ServedName:
@@ -149,29 +174,26 @@ def _shared(served: ServedName) -> ServedName:
     return attrs.evolve(served, texts=tuple(known.setdefault(t, t) for t in served.texts))
 
 
-def _mark(mark: "Mark[int]", texts: Iterable[tuple[int, Collection[str]]]) -> "Mark[int]":
-    added = [(slot, held) for slot, held in texts if any(held)]
-    return marked(mark, added) if added else mark
-
-
 def _new_shelf(names: Sequence[ServedName]) -> Shelf:
-    texts = enumerate([set(served.texts) for served in names])
-    return _shelf(names, bytes(range(len(names))), _mark(EMPTY_MARK, texts), 0)
+    return _shelf(names, bytes(range(len(names))), 0)
 
 
-def _shelf(names: Sequence[ServedName], slots: bytes, mark: "Mark[int]", worn: int) -> Shelf:
-    versions = [version for served in names for version in served.versions]
+def _shelf(names: Sequence[ServedName], slots: bytes, worn: int) -> Shelf:
+    versions = tuple([version for served in names for version in served.versions])
     is_servers = names[0].name.kind is EntryKind.SERVER
     return Shelf(
         names=tuple(names),
-        latest=tuple([version for version in versions if version.is_latest]),
+        versions=versions,
+        latest=tuple([served.latest for served in names if served.latest]),
         slots=slots,
-        mark=mark,
         worn=worn,
         server_names=sum([bool(served.versions) for served in names]) if is_servers else 0,
         server_versions=len(versions) if is_servers else 0,
-        updated_us=max([version.updated_us for version in versions], default=0),
+        has_deleted=any(version.is_deleted for version in versions),
+        oldest_us=min([version.updated_us for version in versions], default=0),
+        updated_us=max([served.updated_us for served in names]),
         changed_us=max([served.changed_us for served in names]),
         left_us=max([served.left_us for served in names]),
         hidden=reduce(xor, [served.hidden for served in names]),
+        response_bytes=sum([version.end - version.start for version in versions]),
     )

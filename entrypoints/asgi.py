@@ -105,6 +105,7 @@ def make_past_app(container: Container, moment: Asked, stopping: anyio.Event) ->
         container.storage(),
         container.documents(),
         container.clock(),
+        container.scratch(),
         frozen=moment,
     )
     return create_app(

@@ -13,6 +13,8 @@ from adapters.kubernetes.deployed import deployed_servers
 from adapters.lease.file import FileLease
 from adapters.lease.memory import OwnLease
 from adapters.remote import open_remote as open_remote
+from adapters.scratch.file import FileScratch
+from adapters.scratch.memory import MemoryScratch
 from adapters.signing.ed25519 import Ed25519Signer, open_key, read_key, verify
 from adapters.sources import SOURCES
 from adapters.sources.formats import FORMATS
@@ -56,6 +58,7 @@ from domain.notes import VerifierKey, verifier_key
 from domain.ports.clock import ClockPort
 from domain.ports.format import FormatPort
 from domain.ports.lease import LeasePort
+from domain.ports.scratch import ScratchPort
 from domain.ports.status import StatusPort
 from domain.ports.storage import StoragePort
 from entrypoints.config import Config, SourceConfig, location, settings_hash
@@ -89,6 +92,12 @@ def _open_lease(config: Config, data_dir: Path, clock: ClockPort) -> LeasePort:
     return FileLease(path.with_name(f"{path.name}-lease"), clock)
 
 
+def _open_scratch(config: Config, data_dir: Path) -> ScratchPort:
+    if config.storage.type == "memory":
+        return MemoryScratch()
+    return FileScratch(_log_file(config, data_dir).parent)
+
+
 def check_apart(config: Config, data_dir: Path) -> Apart | None:
     """How `verify` has half of a log checked in a process of its own, if that is in a file."""
     if config.storage.type == "memory":
@@ -118,7 +127,8 @@ class Container(containers.DeclarativeContainer):
     pins = providers.Singleton(PinBook, storage, log, clock)
     redactions = providers.Singleton(RedactionBook, storage, log)
     documents = providers.Singleton(_open_documents, storage, projector)
-    registries = providers.Singleton(Registries, projector, storage, documents, clock)
+    scratch = providers.Singleton(_open_scratch, config, data_dir)
+    registries = providers.Singleton(Registries, projector, storage, documents, clock, scratch)
     feed = providers.Singleton(ChangeFeed, storage, registries, documents)
     diff = providers.Singleton(RegistryDiff, storage, documents)
     cluster = providers.Factory(

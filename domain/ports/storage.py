@@ -159,7 +159,7 @@ class ViewChange:
     deletes: frozenset[str] = frozenset()
 
 
-@attrs.frozen
+@attrs.frozen(cache_hash=True)
 class View:
     """A projection's view: its name and the version of the projection's logic.
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Hashable, Mapping
 from functools import lru_cache, partial
+from itertools import starmap
 
 import anyio.to_thread
 import attrs
@@ -39,7 +40,8 @@ class Answer:
     """What an endpoint says, whoever asks. `headers` are those that do not follow from the rest.
 
     One of a registry has a strong entity `tag`, and is the answer while `basis` makes the same of
-    the live state. Its `body` is None where the client has it already.
+    the live state. Its `body` is None where the client has it already. One that `is_dear` took
+    long to make.
     """
 
     status: int = 200
@@ -48,11 +50,12 @@ class Answer:
     body: bytes | None = b""
     tag: str | None = None
     basis: Callable[[Live], Hashable] | None = None
+    is_dear: bool = False
 
     @property
     def is_text(self) -> bool:
         """Whether it may be compressed: other types are compact as they are."""
-        return self.media_type is not None and _TEXT.match(self.media_type) is not None
+        return self.media_type is not None and _is_text(self.media_type)
 
 
 @attrs.frozen(kw_only=True)
@@ -104,13 +107,17 @@ def _varying(answer: Answer, coding: str) -> Mapping[str, str]:
 
 def raw_headers(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     """Headers as ASGI has them, with those of every answer."""
-    raw = [(_raw_name(name), value.encode("latin-1")) for name, value in headers.items()]
-    return [*raw, *_RAW_CORS]
+    return [*starmap(_raw, headers.items()), *_RAW_CORS]
 
 
-@lru_cache(maxsize=128)
-def _raw_name(name: str) -> bytes:
-    return name.lower().encode("latin-1")
+@lru_cache(maxsize=32)
+def _is_text(media_type: str) -> bool:
+    return _TEXT.match(media_type) is not None
+
+
+@lru_cache(maxsize=1024)
+def _raw(name: str, value: str) -> tuple[bytes, bytes]:
+    return name.lower().encode("latin-1"), value.encode("latin-1")
 
 
 _RAW_CORS = [(name.lower().encode(), value.encode()) for name, value in CORS.items()]

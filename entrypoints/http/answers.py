@@ -11,10 +11,12 @@ from application.projector import Live
 from application.served import ServedRegistry
 from domain.timestamps import to_rfc_3339
 from entrypoints.http.answer import Answer
-from entrypoints.http.asking import asking
+from entrypoints.http.asking import ASKING, Asking
 from entrypoints.http.services import Services
 
 JSON = "application/json"
+OFFICIAL = "official"
+"""The variant of answers that are laid down before they are asked for."""
 
 # A sync can change any answer at any moment, and pages of a walk must fit each other. Asking
 # again costs a 304, which is cheaper than explaining a stale page.
@@ -54,18 +56,20 @@ async def answer_from(
     request: Request,
     registry: ServedRegistry,
     render: Callable[[], Awaitable[bytes]],
-    variant: str = "official",
+    variant: str = OFFICIAL,
     media_type: str = JSON,
 ) -> Answer:
     """What *render* makes of a registry version, or nothing where the client has it already."""
     tag = entity_tag(services, registry, variant)
-    is_known = asking(request.scope).known_coding(tag) is not None
+    asked: Asking = request.scope[ASKING]
+    is_known = asked.known_coding(tag) is not None
     return Answer(
         media_type=media_type,
         headers=_registry_headers(registry),
         body=None if is_known else await render(),
         tag=tag,
         basis=_basis(registry.moment),
+        is_dear=registry.moment is not None or variant != OFFICIAL,
     )
 
 

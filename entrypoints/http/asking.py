@@ -5,6 +5,9 @@ from starlette.types import Scope
 
 from entrypoints.http.codings import IDENTITY, acceptable
 
+ASKING = "annals.asking"
+"""Where endpoints find it in the scope of a request."""
+
 
 @attrs.frozen(kw_only=True)
 class Asking:

@@ -10,7 +10,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from application.projector import Live
 from entrypoints.http.answer import Answer, SentAnswer, coding_for, sent
-from entrypoints.http.asking import Asking, asking
+from entrypoints.http.asking import ASKING, Asking, asking
+from entrypoints.http.codings import IDENTITY
 from entrypoints.http.errors import problem, problem_of
 from entrypoints.http.kept_answers import Kept
 from entrypoints.http.routes import Route, Routes
@@ -53,6 +54,11 @@ class LastingAnswer:
         if form not in self.forms:
             self.forms[form] = await sent(self.answer, asked)
         return self.forms[form]
+
+    @property
+    def is_dear(self) -> bool:
+        """Whether it takes longer to make than to find: compression takes longest of all."""
+        return self.answer.is_dear or any(coding != IDENTITY for _, coding in self.forms)
 
     @property
     def size(self) -> int:
@@ -110,7 +116,7 @@ class Entrance:
         if (found := self._routes.find(method, path)) is None:
             return _UNKNOWN, await sent(_unserved(method, self._routes.methods(path)), asked)
         route, parameters = found
-        request = Request({**scope, "path_params": parameters}, receive)
+        request = Request({**scope, "path_params": parameters, ASKING: asked}, receive)
         make = self._made_to_last if route.endpoint.lasting else self._made
         return route.template, await make(route, request, asked)
 
@@ -135,7 +141,7 @@ class Entrance:
                     made_of=answer.basis(live),
                 )
             form = await lasting.sent(asked)
-            if self._holds(lasting):
+            if self._holds(lasting) and (lasting.is_dear or self._kept.is_wanted(key)):
                 self._kept.keep(key, lasting, lasting.size)
             return form
 

@@ -1,13 +1,33 @@
-"""What is dear to make, kept for as long as it is asked for."""
+"""What is dear to make, or asked for often, kept for as long as it is asked for."""
 
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Hashable
-from contextlib import asynccontextmanager
+from collections.abc import Hashable
 from typing import Generic, TypeVar
 
 import anyio
+import attrs
 
 Value = TypeVar("Value")
+
+_REMEMBERED = 10_000  # keys that were asked for, at least
+
+
+@attrs.define
+class _Turn:
+    """Entered by one at a time for a key."""
+
+    key: Hashable
+    making: dict[Hashable, anyio.Event | None]
+
+    async def __aenter__(self) -> None:
+        while self.key in self.making:
+            over = self.making[self.key] = self.making[self.key] or anyio.Event()
+            await over.wait()
+        self.making[self.key] = None
+
+    async def __aexit__(self, *_: object) -> None:
+        if waited_for := self.making.pop(self.key):
+            waited_for.set()
 
 
 class Kept(Generic[Value]):
@@ -18,6 +38,8 @@ class Kept(Generic[Value]):
         self._bytes = 0
         self._kept: OrderedDict[Hashable, tuple[Value, int]] = OrderedDict()
         self._making: dict[Hashable, anyio.Event | None] = {}
+        self._asked: set[int] = set()
+        self._asked_earlier: set[int] = set()
 
     def find(self, key: Hashable) -> Value | None:
         """What is kept under *key*: whether it is still right is for the caller to know."""
@@ -37,15 +59,18 @@ class Kept(Generic[Value]):
             _, (_, dropped) = self._kept.popitem(last=False)
             self._bytes -= dropped
 
-    @asynccontextmanager
-    async def alone(self, key: Hashable) -> AsyncGenerator[None, None]:
+    def is_wanted(self, key: Hashable) -> bool:
+        """Whether this was asked about *key* lately, or somebody waits for their turn.
+
+        Who walks through everything once drives nothing out that others ask for again and again.
+        """
+        known = hash(key)
+        is_known = known in self._asked or known in self._asked_earlier
+        self._asked.add(known)
+        if len(self._asked) > _REMEMBERED:
+            self._asked, self._asked_earlier = set(), self._asked
+        return is_known or self._making.get(key) is not None
+
+    def alone(self, key: Hashable) -> _Turn:
         """Only one at a time makes what is kept under *key*: who comes later looks again."""
-        while key in self._making:
-            over = self._making[key] = self._making[key] or anyio.Event()
-            await over.wait()
-        self._making[key] = None
-        try:
-            yield
-        finally:
-            if waited_for := self._making.pop(key):
-                waited_for.set()
+        return _Turn(key, self._making)

@@ -5,14 +5,12 @@ from functools import partial
 import attrs
 from starlette.requests import Request
 
-from application.cursor import encode_cursor
-from application.documents import unredacted
+from application.cursor import Cursor, encode_cursor
 from application.queries import LATEST, Page, server_version, versions_of
-from application.registry_index import ServedVersion
-from application.rendering import version_list, version_response
+from application.rendering import LIST_OPENING, list_closing
+from application.responses import alone, joined
 from application.served import ServedRegistry
 from domain.errors import InvalidCursorError, NotSupportedError
-from domain.redaction import Redaction
 from entrypoints.http.answer import Answer
 from entrypoints.http.answers import answer_from, json_answer
 from entrypoints.http.asked import asked_registry, moment_of
@@ -40,30 +38,28 @@ async def list_servers(services: Services, request: Request) -> Answer:
     registry = await asked_registry(services, request)
     query = list_query(request)
     _refuse_other_moment(registry, query)
-    render = partial(_page, services, registry, query)
+    render = partial(_page, registry, query)
     return await answer_from(services, request, registry, render)
 
 
 async def list_versions(services: Services, request: Request) -> Answer:
     registry = await asked_registry(services, request)
-    versions = await registry.versions(request.path_params["serverName"])
-    page = Page(versions_of(versions, include_deleted=include_deleted(request)), None)
-    render = partial(_rendered, services, registry, page)
+    found = await registry.versions(request.path_params["serverName"])
+    versions = versions_of(found.servers, include_deleted=include_deleted(request))
+    render = partial(_rendered, registry, attrs.evolve(found, servers=versions))
     return await answer_from(services, request, registry, render)
 
 
 async def get_version(services: Services, request: Request) -> Answer:
     registry = await asked_registry(services, request)
+    found = await registry.versions(request.path_params["serverName"])
     served = server_version(
-        await registry.versions(request.path_params["serverName"]),
+        found.servers,
         request.path_params.get("version", LATEST),
         include_deleted=include_deleted(request),
     )
 
-    async def render() -> bytes:
-        (document,) = services.documents.unpacked([served])
-        return _response(served, unredacted(document))
-
+    render = partial(alone, found.responses, served)
     return await answer_from(services, request, registry, render)
 
 
@@ -106,21 +102,17 @@ def _refuse_other_moment(registry: ServedRegistry, query: ListQuery) -> None:
         )
 
 
-async def _page(services: Services, registry: ServedRegistry, query: ListQuery) -> bytes:
+async def _page(registry: ServedRegistry, query: ListQuery) -> bytes:
     page = await registry.page(query.filters, query.after, query.limit)
-    return await _rendered(services, registry, page)
+    return await _rendered(registry, page)
 
 
-async def _rendered(services: Services, registry: ServedRegistry, page: Page) -> bytes:
-    documents = services.documents.unpacked(page.servers)
-    if (cursor := page.next_cursor) is None:
-        return version_list(page.servers, documents, None)
-    following = encode_cursor(attrs.evolve(cursor, asked=moment_of(registry)))
-    return version_list(page.servers, documents, following)
-
-
-def _response(served: ServedVersion, document: bytes | Redaction) -> bytes:
-    return version_response(served.name, served.version, served.official, document)
+async def _rendered(registry: ServedRegistry, page: Page) -> bytes:
+    following = None
+    if cursor := page.next_cursor:
+        following = encode_cursor(Cursor(cursor.after, cursor.filters, moment_of(registry)))
+    closing = list_closing(len(page.servers), following)
+    return await joined(page.responses, page.servers, LIST_OPENING, closing)
 
 
 _endpoint = partial(Endpoint, bases=_BASES, group=GROUP)

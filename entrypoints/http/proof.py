@@ -49,8 +49,8 @@ async def _served(registry: ServedRegistry, request: Request) -> RegistryEntry:
     query = read_query(request)
     if not (name := query.get("server")):
         raise MalformedQueryError("server", "", "server: expected the name of a server")
-    versions = await registry.versions(name)
-    wanted = server_version(versions, query.get("version", LATEST), include_deleted=True)
+    found = await registry.versions(name)
+    wanted = server_version(found.servers, query.get("version", LATEST), include_deleted=True)
     entries = await registry.named(EntryName(EntryKind.SERVER, name))
     return next(served for served in entries if served.entry.version == wanted.version)
 

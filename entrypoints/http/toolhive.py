@@ -10,14 +10,13 @@ import anyio.to_thread
 from starlette.requests import Request
 
 from application.cursor import ListFilters
-from application.documents import Documents, unredacted
 from application.queries import LATEST, server_version
 from application.registry_index import RegistryIndex, ServedVersion
-from application.rendering import redacted_document
+from application.responses import alone, document_in, each
 from application.served import ServedRegistry, changed_at
 from domain.entry import TOOLHIVE_META
 from domain.errors import ServerNotFoundError
-from domain.redaction import Redaction
+from domain.ports.scratch import Readable
 from domain.timestamps import to_rfc_3339
 from entrypoints.http.answer import Answer
 from entrypoints.http.answers import answer_from, encode
@@ -62,10 +61,10 @@ async def list_servers(services: Services, request: Request) -> Answer:
 async def get_server(services: Services, request: Request) -> Answer:
     registry = await asked_registry(services, request)
     upstream = wants_upstream(request)
-    served = await _named(registry, request.path_params["name"])
+    responses, served = await _named(registry, request.path_params["name"])
 
     async def render() -> bytes:
-        document = unredacted(services.documents.unpacked([served])[0])
+        document = document_in(await alone(responses, served))
         return document if upstream else encode(_detail(services.to_toolhive, document))
 
     return await answer_from(services, request, registry, render, _variant(upstream=upstream))
@@ -75,29 +74,20 @@ def _variant(*, upstream: bool) -> str:
     return "upstream" if upstream else GROUP
 
 
-async def _upstream_list(services: Services, registry: ServedRegistry) -> bytes:
-    documents = await _documents(services, registry)
+async def _upstream_list(_services: Services, registry: ServedRegistry) -> bytes:
+    documents = await _documents(registry)
     return b'{"servers":[%b],"total":%d}' % (b",".join(documents), len(documents))
 
 
 async def _toolhive_list(services: Services, registry: ServedRegistry) -> bytes:
-    documents = await _documents(services, registry)
+    documents = await _documents(registry)
     return await anyio.to_thread.run_sync(_summaries, services.to_toolhive, documents)
 
 
-async def _documents(services: Services, registry: ServedRegistry) -> Sequence[bytes]:
+async def _documents(registry: ServedRegistry) -> Sequence[bytes]:
     """Those of all servers to show, with something short in the place of what was redacted."""
-    latest = await _latest(await registry.whole())
-    return await anyio.to_thread.run_sync(_unpacked, services.documents, latest)
-
-
-def _unpacked(documents: Documents, servers: Sequence[ServedVersion]) -> Sequence[bytes]:
-    return [
-        redacted_document(served.name, served.version, found)
-        if isinstance(found, Redaction)
-        else found
-        for served, found in zip(servers, documents.unpacked(servers), strict=True)
-    ]
+    index = await registry.whole()
+    return list(map(document_in, await each(index.responses, await _latest(index))))
 
 
 async def _latest(index: RegistryIndex) -> Sequence[ServedVersion]:
@@ -106,12 +96,17 @@ async def _latest(index: RegistryIndex) -> Sequence[ServedVersion]:
     return await anyio.to_thread.run_sync(list, walk)
 
 
-async def _named(registry: ServedRegistry, name: str) -> ServedVersion:
-    """A server by its full name, or by the key that ToolHive's files have for it."""
+async def _named(registry: ServedRegistry, name: str) -> tuple[Readable, ServedVersion]:
+    """A server by its full name, or by the key that ToolHive's files have for it.
+
+    Returns:
+        Where it has its place, and the server.
+    """
     for full_name in (name, f"{TOOLHIVE_META}/{name}"):
         with suppress(ServerNotFoundError):
-            versions = await registry.versions(full_name)
-            return server_version(versions, LATEST, include_deleted=False)
+            found = await registry.versions(full_name)
+            served = server_version(found.servers, LATEST, include_deleted=False)
+            return found.responses, served
     raise ServerNotFoundError("Server not found")
 
 

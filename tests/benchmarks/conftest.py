@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 
 from adapters.clock import SystemClock
 from adapters.kubernetes.deployed import NoCluster
+from adapters.scratch.memory import MemoryScratch
 from adapters.sources.formats.toolhive_conversion import from_server_json
 from adapters.storage.sqlite import SqliteStorage
 from application.documents import Documents
@@ -97,7 +98,7 @@ def served(storage: SqliteStorage, projector: Projector) -> ASGIApp:
     documents = Documents(storage)
     return create_app(
         Services(
-            registries=Registries(projector, storage, documents, SystemClock()),
+            registries=Registries(projector, storage, documents, SystemClock(), MemoryScratch()),
             documents=documents,
             transparency=unasked,
             to_toolhive=from_server_json,

@@ -3,6 +3,7 @@
 import itertools
 
 from adapters.clock import SystemClock
+from adapters.scratch.memory import MemoryScratch
 from adapters.storage.sqlite import SqliteStorage
 from application.documents import Documents
 from application.event_log import EventLog
@@ -73,7 +74,9 @@ def test_start(benchmark, bench, data_dir):
             projector = Projector(storage, EventLog(storage))
             await projector.load()
             documents = Documents(storage)
-            return await Registries(projector, storage, documents, SystemClock()).asked()
+            return await Registries(
+                projector, storage, documents, SystemClock(), MemoryScratch()
+            ).asked()
         finally:
             await storage.close()
 

@@ -9,6 +9,7 @@ import attrs
 import httpx
 
 from adapters.remote import HttpRemote
+from adapters.scratch.memory import MemoryScratch
 from adapters.storage.memory import MemoryStorage
 from application.documents import Documents
 from application.projector import Projector
@@ -67,7 +68,7 @@ async def served(world: RegistryWorld, storage: MemoryStorage) -> Services:
     documents = Documents(storage)
     return attrs.evolve(
         world.services,
-        registries=Registries(projector, storage, documents, SteppingClock()),
+        registries=Registries(projector, storage, documents, SteppingClock(), MemoryScratch()),
         documents=documents,
         transparency=Transparency(storage, world.signer, world.cosignatures),
     )

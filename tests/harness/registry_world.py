@@ -10,6 +10,7 @@ import attrs
 import httpx
 
 from adapters.kubernetes.deployed import NoCluster
+from adapters.scratch.memory import MemoryScratch
 from adapters.signing.ed25519 import Ed25519Signer, verify
 from adapters.sources.formats.toolhive_conversion import from_server_json
 from adapters.sources.parsing import Parser
@@ -84,7 +85,9 @@ class RegistryWorld:
         self.log = EventLog(self.storage)
         self.projector = Projector(self.storage, self.log)
         self.documents = Documents(self.storage, lambda: self.projector.live.redactions)
-        self.registries = Registries(self.projector, self.storage, self.documents, clock)
+        self.registries = Registries(
+            self.projector, self.storage, self.documents, clock, MemoryScratch()
+        )
         self.signer = Ed25519Signer.made("example.com/log")
         self.witness = Ed25519Signer.made("witness.example.com/w1")
         self.cosignatures = Cosignatures(self.storage, [witness_key(self.witness)], verify)

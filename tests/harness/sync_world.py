@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 
+from adapters.scratch.memory import MemoryScratch
 from adapters.sources.parsing import Parser
 from adapters.status.memory import MemoryStatus
 from adapters.storage.memory import MemoryStorage
@@ -136,7 +137,9 @@ class SyncWorld:
         self.log = EventLog(self.storage)
         self.projector = Projector(self.storage, self.log)
         self.documents = Documents(self.storage, lambda: self.projector.live.redactions)
-        self.registries = Registries(self.projector, self.storage, self.documents, self.clock)
+        self.registries = Registries(
+            self.projector, self.storage, self.documents, self.clock, MemoryScratch()
+        )
         self.status = MemoryStatus()
         report = StatusReport(self.status, self.clock)
         self.syncer = Syncer(self.storage, self.log, self.projector, report)

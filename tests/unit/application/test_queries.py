@@ -121,7 +121,7 @@ async def test_a_plain_list_shows_what_is_live(world: SyncWorld) -> None:
 
 async def test_versions_come_with_the_newest_publication_first(registry: LiveRegistry) -> None:
     """Where a source is silent, the time of the first record is that of the publication."""
-    entries = await registry.versions("io.example/a")
+    entries = (await registry.versions("io.example/a")).servers
     versions = versions_of(entries, include_deleted=True)
     assert short(versions) == ["a@1.0.0", "a@3.0.0", "a@2.0.0"]
     versions = versions_of(entries, include_deleted=False)
@@ -134,14 +134,14 @@ async def test_of_versions_published_at_once_the_latest_comes_first() -> None:
     await world.configure({"default": ["main"]})
     versions = [server("a", version) for version in ("2.0.0", "10.0.0", "9.0.0")]
     await world.syncer.sync(synced_source(HeldSource(*versions)))
-    found = await (await world.registries.asked()).versions("io.example/a")
+    found = (await (await world.registries.asked()).versions("io.example/a")).servers
     found = versions_of(found, include_deleted=False)
     assert short(found) == ["a@10.0.0", "a@9.0.0", "a@2.0.0"]
 
 
 async def test_one_version_by_itself_or_as_latest(registry: LiveRegistry) -> None:
     """A deleted version is there for those who ask for it, and never the latest of others."""
-    entries = await registry.versions("io.example/a")
+    entries = (await registry.versions("io.example/a")).servers
     assert server_version(entries, "1.0.0", include_deleted=False).version == "1.0.0"
     assert server_version(entries, "3.0.0", include_deleted=True).version == "3.0.0"
     for include_deleted in (False, True):
@@ -157,6 +157,6 @@ async def test_what_is_not_there_is_not_found(
     registry: LiveRegistry, name: str, version: str
 ) -> None:
     """Names and versions that were never offered, and deleted ones."""
-    versions = await registry.versions(f"io.example/{name}")
+    versions = (await registry.versions(f"io.example/{name}")).servers
     with pytest.raises(ServerNotFoundError, match="Server not found"):
         server_version(versions, version, include_deleted=False)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from application.rendering import search_text, server_list, server_response
+from application.responses import document_in
 from domain.canonical_json import canonical_json
 from domain.catalog import CatalogEntry
 from domain.composition import RegistryEntry
@@ -45,6 +46,19 @@ lifecycles = st.builds(
 )
 
 
+lookalikes = st.sampled_from(
+    [f'"}},"_meta":{{"{OFFICIAL_META}":', "_meta", OFFICIAL_META, "\\", '"']
+)
+
+
+@given(lookalikes, lookalikes, lookalikes)
+def test_a_document_is_told_from_what_is_said_of_it(name: str, text: str, message: str) -> None:
+    """Also where both have what stands between them."""
+    document = canonical_json({name: {text: {OFFICIAL_META: {}}}, "_meta": {OFFICIAL_META: text}})
+    response = server_response(served(Lifecycle(status_message=message)), document)
+    assert document_in(response) == document
+
+
 @given(json_objects.map(canonical_json), lifecycles, instants, st.booleans())
 def test_a_response_is_json_around_the_very_document(
     document: bytes, lifecycle: Lifecycle, updated_at: datetime, is_latest: bool
@@ -52,6 +66,7 @@ def test_a_response_is_json_around_the_very_document(
     """Whatever is in it: the members of the official API, and the bytes that were hashed."""
     response = server_response(served(lifecycle, updated_at, is_latest=is_latest), document)
     assert response.startswith(b'{"server":' + document + b',"_meta":')
+    assert document_in(response) == document
     answer = json.loads(response)
     assert answer.keys() == {"server", "_meta"}
     assert answer["_meta"].keys() == {OFFICIAL_META}

@@ -1,16 +1,12 @@
 """Headers of answers, and asking again for what is known."""
 
-from collections.abc import Sequence
-
 import attrs
 import pytest
 
-from adapters.storage.memory import MemoryStorage
-from application.documents import Documents
+from adapters.scratch.memory import MemoryScratch
 from application.event_log import EventLog
 from application.projector import Projector
 from application.registries import Registries
-from domain.errors import CorruptLogError
 from tests.harness.clock import SteppingClock
 from tests.harness.registry_world import (
     RELEASE,
@@ -19,6 +15,7 @@ from tests.harness.registry_world import (
     registry_world,
     server,
 )
+from tests.harness.watched_scratch import watched
 
 PATHS = (
     "/v0.1/servers",
@@ -107,20 +104,14 @@ async def test_errors_are_found_before_what_is_known(world: RegistryWorld):
     assert (missing.status_code, refused.status_code) == (404, 422)
 
 
-class Unreadable(MemoryStorage):
-    """A storage that has no document any longer."""
-
-    def unpack(self, packed: Sequence[bytes]) -> Sequence[bytes]:
-        raise CorruptLogError("gone")
-
-
 async def test_a_page_that_is_known_is_not_rendered(world: RegistryWorld):
-    """Where no document can be read a page is an error, and a 304 still is none."""
+    """Where nothing can be read a page is an error, and a 304 still is none."""
     known = {"If-None-Match": await tag(world)}
-    without_documents = attrs.evolve(
-        world.services, documents=Documents(Unreadable(SteppingClock()))
-    )
-    async with client_of(without_documents) as client:
+
+    def fail() -> None:
+        raise OSError
+
+    async with client_of(watched(world, fail)) as client:
         for path in PATHS[:5]:
             assert (await client.get(path)).status_code == 500
             assert (await client.get(path, headers=known)).status_code == 304
@@ -161,7 +152,9 @@ async def test_all_processes_over_one_log_give_the_same_tag(world: RegistryWorld
     """A client may ask another replica, or the same one after a restart."""
     projector = Projector(world.storage, EventLog(world.storage))
     await projector.load()
-    registries = Registries(projector, world.storage, world.documents, SteppingClock())
+    registries = Registries(
+        projector, world.storage, world.documents, SteppingClock(), MemoryScratch()
+    )
     replica = attrs.evolve(world.services, registries=registries)
 
     async with client_of(replica) as client:

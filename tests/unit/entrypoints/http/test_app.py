@@ -2,17 +2,17 @@
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import attrs
 import pytest
 
-from application.documents import Documents
 from application.registries import Registries
 from domain.errors import StorageUnavailableError
 from entrypoints.http.app import create_app
+from entrypoints.http.services import Services
 from tests.harness.registry_world import RegistryWorld, client_of, server
+from tests.harness.watched_scratch import watched
 
 OPEN = {
     "access-control-allow-origin": "*",
@@ -160,14 +160,13 @@ async def test_a_replacement_character_is_a_character(world: RegistryWorld):
     assert_problem(await world.client.get("/v0.1/servers/a%EF%BF%BDb"), 404)
 
 
-class FailingStore:
-    """A storage that is away, or worse."""
+def failing(world: RegistryWorld, error: Exception) -> Services:
+    """Services of which the disk is away, or worse."""
 
-    def __init__(self, error: Exception) -> None:
-        self.error = error
+    def fail() -> None:
+        raise error
 
-    def unpack(self, _packed: object) -> Sequence[bytes]:
-        raise self.error
+    return watched(world, fail)
 
 
 @pytest.mark.parametrize(
@@ -181,8 +180,7 @@ async def test_what_goes_wrong_inside_stays_inside(
     world: RegistryWorld, caplog: pytest.LogCaptureFixture, error: Exception, status: int
 ):
     """The client hears that it failed, the log hears why."""
-    store: Any = FailingStore(error)
-    broken = attrs.evolve(world.services, documents=Documents(store))
+    broken = failing(world, error)
 
     with caplog.at_level(logging.ERROR):
         async with client_of(broken) as client:
@@ -194,13 +192,16 @@ async def test_what_goes_wrong_inside_stays_inside(
 
 
 async def test_a_failed_page_is_not_kept(world: RegistryWorld):
-    """When the storage is back the page is there."""
-    store: Any = FailingStore(RuntimeError())
-    broken = attrs.evolve(world.services, documents=Documents(store))
-    async with client_of(broken) as client:
-        assert (await client.get("/v0.1/servers")).status_code == 500
+    """When the disk is back the page is there."""
+    errors: list[Exception] = [RuntimeError()]
 
-    assert (await world.client.get("/v0.1/servers")).status_code == 200
+    def fail_once() -> None:
+        if errors:
+            raise errors.pop()
+
+    async with client_of(watched(world, fail_once)) as client:
+        assert (await client.get("/v0.1/servers")).status_code == 500
+        assert (await client.get("/v0.1/servers")).status_code == 200
 
 
 async def call(app: Any, scope: Mapping[str, Any]) -> list[Any]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+import anyio
 import attrs
 import pytest
 import zstandard
@@ -12,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.types import ASGIApp, Message
 
-from application.documents import Documents
 from application.pins import PinBook
 from application.redactions import RedactionBook
 from domain.asof import Asked, AtPosition
@@ -20,6 +20,7 @@ from domain.events import DocumentRedacted
 from domain.identifiers import PinName
 from entrypoints.http.app import create_app
 from tests.harness.registry_world import RegistryWorld, registry_world, server
+from tests.harness.watched_scratch import watched
 
 LIST = "/v0.1/servers"
 LONG = "Does things. " * 200
@@ -70,32 +71,48 @@ async def long_world(empty_world: RegistryWorld) -> RegistryWorld:
     return empty_world
 
 
-def unread(world: RegistryWorld) -> Any:
-    """Services that tell what they find, and count how often documents are read."""
+async def test_what_is_asked_for_again_is_kept(long_world: RegistryWorld):
+    """For every coding, and for a 304."""
     reads: list[int] = []
-
-    class Counting(Documents):
-        def unpacked(self, *args: Any, **kwargs: Any) -> Any:
-            reads.append(1)
-            return super().unpacked(*args, **kwargs)
-
-    documents = Counting(world.storage, lambda: world.projector.live.redactions)
-    return attrs.evolve(world.services, documents=documents), reads
-
-
-async def test_what_was_asked_for_before_is_not_made_again(long_world: RegistryWorld):
-    """In whichever coding, and as a 304."""
-    services, reads = unread(long_world)
-    app = create_app(services)
+    app = create_app(watched(long_world, lambda: reads.append(1)))
     first = await get(app, LIST)
+    second = await get(app, LIST)
+    assert len(reads) == 2
 
-    again = await get(app, LIST)
+    third = await get(app, LIST)
     packed = await get(app, LIST, accept_encoding="gzip")
     known = await get(app, LIST, if_none_match=first.headers["etag"])
 
-    assert again == first
+    assert first == second == third
     assert gzip.decompress(packed.body) == first.body
     assert (known.status, known.body) == (304, b"")
+    assert len(reads) == 2
+
+
+async def test_what_was_dear_to_make_is_kept_at_once(long_world: RegistryWorld):
+    """Compressed answers, and those in the shapes of ToolHive's API."""
+    reads: list[int] = []
+    app = create_app(watched(long_world, lambda: reads.append(1)))
+    for url, headers in ((LIST, {"accept_encoding": "gzip"}), ("/api/v0/servers", {})):
+        reads.clear()
+        first = await get(app, url, **headers)
+        assert await get(app, url, **headers) == first
+        assert len(reads) == 1
+
+
+async def test_who_asks_at_the_same_time_gets_the_same(long_world: RegistryWorld):
+    """It is made for one of them, and kept for the others, who wait while the disk is slow."""
+    reads: list[int] = []
+    app = create_app(watched(long_world, lambda: reads.append(1), is_at_hand=False))
+    got: list[Got] = []
+
+    async def ask() -> None:
+        got.append(await get(app, LIST))
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(5):
+            tasks.start_soon(ask)
+    assert got == [await get(create_app(long_world.services), LIST)] * 5
     assert len(reads) == 1
 
 

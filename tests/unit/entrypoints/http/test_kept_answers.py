@@ -69,3 +69,28 @@ async def test_who_waits_for_a_failure_tries_again():
 
     async with kept.alone("key"):
         assert kept.find("key") is None
+
+
+async def test_what_is_asked_for_again_is_wanted():
+    """Also what somebody waits for. Who walks through everything once is soon forgotten."""
+    kept: Kept[str] = Kept(most_bytes=40)
+    assert [kept.is_wanted("key"), kept.is_wanted("key"), kept.is_wanted("other")] == [
+        False,
+        True,
+        False,
+    ]
+    assert kept.is_wanted("key")
+    assert not any(kept.is_wanted(number) for number in range(30_000))
+    assert not kept.is_wanted("key")
+
+    waits = anyio.Event()
+
+    async def wait() -> None:
+        waits.set()
+        async with kept.alone("new"):
+            pass
+
+    async with anyio.create_task_group() as tasks, kept.alone("new"):
+        tasks.start_soon(wait)
+        await waits.wait()
+        assert kept.is_wanted("new")

@@ -2,6 +2,7 @@
 
 import attrs
 
+from adapters.scratch.memory import MemoryScratch
 from application.projector import Projector
 from application.registries import Registries
 from application.sync_counts import SyncCount, SyncEnd
@@ -106,7 +107,7 @@ async def test_events_that_are_not_folded_yet_are_the_lag(world: RegistryWorld):
     await behind.load()
     services = attrs.evolve(
         world.services,
-        registries=Registries(behind, world.storage, world.documents, world.clock),
+        registries=Registries(behind, world.storage, world.documents, world.clock, MemoryScratch()),
     )
     await world.sync("main", [])
 

@@ -12,6 +12,7 @@ import attrs
 import pytest
 from starlette.types import Message
 
+from adapters.scratch.memory import MemoryScratch
 from application.change_feed import ChangeFeed, Mark
 from application.registries import Registries
 from domain.asof import Asked, AtPosition
@@ -301,6 +302,7 @@ async def test_the_stream_of_a_server_of_the_past(world: RegistryWorld):
         world.storage,
         world.documents,
         SteppingClock(START + timedelta(days=1)),
+        MemoryScratch(),
         frozen,
     )
     services = attrs.evolve(

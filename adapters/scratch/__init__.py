@@ -1,0 +1,1 @@
+"""Files for what a process has no room for in memory."""
