@@ -238,6 +238,8 @@ class Registries:
             return kept
         sources = recorded_sources(self._storage, definition, live.catalogs_position)
         made = await self._made(kept, sources, live)
+        if kept and kept.redactions != made.redactions:
+            self._wholes.clear()  # their files have what was redacted
         configured = live.definitions.registries
         others = {name: old for name, old in self._kept.items() if name in configured}
         self._kept, self._known = {**others, name: made}, {}

@@ -1,7 +1,7 @@
 """Whole registries of the past, as long as they are asked for."""
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 
 import anyio
 
@@ -29,10 +29,16 @@ class Wholes:
         async with self._making:
             if known := self.known(key):
                 return known
-            made = self._kept[key] = await make()
-            while len(self._kept) > 1 and self._entries() > self._most_entries:
-                self._kept.popitem(last=False)
+            kept = self._kept
+            made = kept[key] = await make()
+            while len(kept) > 1 and _entries(kept) > self._most_entries:
+                kept.popitem(last=False)
             return made
 
-    def _entries(self) -> int:
-        return sum(index.server_versions for index in self._kept.values())
+    def clear(self) -> None:
+        """Let go of all, also of one that is being made."""
+        self._kept = OrderedDict()
+
+
+def _entries(kept: Mapping[Hashable, RegistryIndex]) -> int:
+    return sum(index.server_versions for index in kept.values())

@@ -1,16 +1,26 @@
 """The registries as they are now."""
 
 import gc
+import tempfile
 import weakref
+from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 
 import anyio
 import anyio.lowlevel
 import pytest
 
+from adapters.scratch.file import FileScratch
+from application.documents import Documents
+from application.redactions import RedactionBook
+from application.registries import Registries
 from application.served import LiveRegistry
 from domain.asof import Asked, AtPosition, AtRecorded
 from domain.errors import RegistryNotFoundError
+from domain.events import DocumentRedacted
+from domain.identifiers import DocumentHash
+from domain.ports.scratch import ScratchFile
 from tests.harness.clock import MICROSECOND
 from tests.harness.sync_world import HeldSource, SyncWorld, loaded_world, server, synced_source
 
@@ -144,3 +154,71 @@ async def test_only_so_many_positions_are_remembered() -> None:
     assert await world.registries.past(None, moments[-1]) is found[-1]
     assert await world.registries.past(None, moments[1]) is found[1]
     assert await world.registries.past(None, moments[0]) is not found[0]
+
+
+class CountedScratch:
+    """ScratchPort that knows which of its files are still there."""
+
+    def __init__(self) -> None:
+        self.files = weakref.WeakSet[ScratchFile]()
+
+    def open(self) -> ScratchFile:
+        file = FileScratch(Path(tempfile.gettempdir())).open()
+        self.files.add(file)
+        return file
+
+    @property
+    def kept(self) -> Sequence[ScratchFile]:
+        """Those that somebody may still read."""
+        gc.collect()
+        return list(self.files)
+
+
+def counted(world: SyncWorld) -> tuple[Registries, CountedScratch]:
+    """The registries of a world with files of their own."""
+    scratch = CountedScratch()
+    documents = Documents(world.storage, lambda: world.projector.live.redactions)
+    registries = Registries(world.projector, world.storage, documents, world.clock, scratch)
+    return registries, scratch
+
+
+async def test_what_was_redacted_is_in_no_file() -> None:
+    """Neither the registry as it is now nor one of the past keeps a file that has the text."""
+    world = await world_of("default")
+    await world.syncer.sync(synced_source(HeldSource(server("a", description="hunter2"))))
+    registries, scratch = counted(world)
+    at = Asked(at=AtPosition(world.registries.live.position))
+    live, past = await registries.asked(), await registries.past(None, at)
+    [served] = (await live.versions("io.example/a")).servers
+    await past.whole()
+    assert len(scratch.kept) == 2
+    assert all(b"hunter2" in whole_file(file) for file in scratch.kept)
+
+    redacted = DocumentRedacted(
+        document_hash=DocumentHash(served.document_hash.hex()), reason="leak", redacted_by="ann"
+    )
+    await RedactionBook(world.storage, world.log).redact(redacted)
+    await world.projector.catch_up()
+    del live
+    await (await registries.asked()).searchable()
+    await past.whole()
+    assert len(scratch.kept) == 2
+    assert not any(b"hunter2" in whole_file(file) for file in scratch.kept)
+
+
+def whole_file(file: ScratchFile) -> bytes:
+    """All that was ever appended."""
+    return b"".join(file.read([(0, file.size)]))
+
+
+async def test_a_file_is_left_when_most_of_it_is_served_no_longer() -> None:
+    """Changes are appended, and yet no more than some times what is served takes room."""
+    world = await world_of("default")
+    registries, scratch = counted(world)
+    for change in range(10):
+        long = server("a", description=f"{change}" * 1_000_000)
+        await world.syncer.sync(synced_source(HeldSource(long)))
+        served = (await registries.asked()).index
+        assert len(scratch.kept) == 1
+        assert served.response_bytes > 1_000_000
+        assert served.responses.size < 24_000_000

@@ -68,3 +68,16 @@ async def test_one_that_is_too_large_is_kept_alone() -> None:
     await wholes.get("large", Composer(31))
     assert wholes.known("large")
     assert wholes.known("small") is None
+
+
+async def test_none_outlives_a_clearance() -> None:
+    """Neither one that is kept nor one that was begun before."""
+    wholes, compose = Wholes(), Composer()
+    await wholes.get("kept", compose)
+
+    async def cleared_meanwhile() -> Any:
+        wholes.clear()
+        return await compose()
+
+    assert await wholes.get("begun", cleared_meanwhile)
+    assert wholes.known("kept") is wholes.known("begun") is None
