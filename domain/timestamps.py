@@ -12,13 +12,13 @@ _RFC_3339 = re.compile(
 )
 
 
-@lru_cache(maxsize=256)  # events come by the commit, and all of a commit have one time
+@lru_cache(maxsize=4096)  # events and rows come in great numbers, of few commits
 def to_micros(instant: datetime) -> int:
     """Whole microseconds since 1970-01-01T00:00:00Z."""
     return (instant - _EPOCH) // _MICROSECOND
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=4096)
 def from_micros(micros: int) -> datetime:
     """The inverse of `to_micros`."""
     return _EPOCH + timedelta(microseconds=micros)

@@ -17,7 +17,7 @@ from application.redactions import RedactionBook
 from application.registries import Registries
 from application.served import LiveRegistry
 from domain.asof import Asked, AtPosition, AtRecorded
-from domain.errors import RegistryNotFoundError
+from domain.errors import RegistryNotFoundError, StorageUnavailableError
 from domain.events import DocumentRedacted
 from domain.identifiers import DocumentHash
 from domain.ports.scratch import ScratchFile
@@ -161,8 +161,11 @@ class CountedScratch:
 
     def __init__(self) -> None:
         self.files = weakref.WeakSet[ScratchFile]()
+        self.is_full = False
 
     def open(self) -> ScratchFile:
+        if self.is_full:
+            raise StorageUnavailableError("no room")
         file = FileScratch(Path(tempfile.gettempdir())).open()
         self.files.add(file)
         return file
@@ -222,3 +225,13 @@ async def test_a_file_is_left_when_most_of_it_is_served_no_longer() -> None:
         assert len(scratch.kept) == 1
         assert served.response_bytes > 1_000_000
         assert served.responses.size < 24_000_000
+
+
+async def test_a_registry_is_served_as_soon_as_there_is_room_for_it() -> None:
+    """Without any change, and without a start."""
+    registries, scratch = counted(await world_of("default"))
+    scratch.is_full = True
+    with pytest.raises(StorageUnavailableError):
+        await registries.asked()
+    scratch.is_full = False
+    assert (await registries.asked()).index.server_versions == 1
