@@ -31,6 +31,7 @@ from domain.timestamps import to_micros
 __all__ = ["RegistryIndex", "ServedName", "ServedVersion", "build_index"]
 
 _LATEST = "latest"
+_LOT = 64  # names that are looked into at a time
 _key, _name = attrgetter("name", "version"), attrgetter("name.name")
 _MOST_TIMES, _LITTLE = 4, 16 * 1024 * 1024  # bytes of a file for those that are served
 
@@ -151,19 +152,10 @@ class RegistryIndex:
     def stretches(
         self, filters: ListFilters, after: ServerKey | None
     ) -> Iterator[Iterator[ServedVersion]]:
-        """The same by the shelves that may have some of them."""
-        begin = after[0] if after else ""
-        shelves = self._servers(begin)
-        if not filters.search:
-            yield from _listed(shelves, filters, after)
-            return
-        wanted = _wanted(filters)
-        since_us = wanted.since_us
-        for shelf, found in self._found(wanted.needle, shelves):
-            if since_us is None or shelf.updated_us > since_us:
-                key = after if shelf is shelves[0] else None
-                hits = wanted.hits(shelf.names_in(found, key[0] if key else ""))
-                yield _beyond(hits, key) if key else hits
+        """The same in parts, of which none takes long to look through."""
+        if filters.search:
+            return self._searched(filters, after)
+        return _listed(self._servers(after), filters, after)
 
     def names(self) -> Iterator[ServedName]:
         """All names of all kinds, in order."""
@@ -178,14 +170,32 @@ class RegistryIndex:
     def _shelf_of(self, name: EntryName) -> int:
         return max(bisect_right(self.firsts, order(name)) - 1, 0)
 
-    def _found(self, needle: str, servers: Sequence[Shelf]) -> Iterable[tuple[Shelf, int]]:
-        """Those of the last shelves of servers that may have a needle, and in which slots."""
-        end = bisect_left(self.firsts, (EntryKind.SERVER, "")) + len(self.servers)
-        found = slots_with(self.marks, len(self.shelves), needle)[end - len(servers) : end]
-        return compress(zip(servers, found, strict=False), found)
+    def _searched(
+        self, filters: ListFilters, after: ServerKey | None
+    ) -> Iterator[Iterator[ServedVersion]]:
+        wanted = _wanted(filters)
+        names = chain.from_iterable(self._candidates(wanted, after))
+        while lot := list(islice(names, _LOT)):
+            hits = wanted.hits(lot)
+            yield _beyond(hits, after) if after else hits
+            after = None
 
-    def _servers(self, name: str) -> Sequence[Shelf]:
-        """The shelves of the servers from a name on."""
+    def _candidates(
+        self, wanted: _Wanted, after: ServerKey | None
+    ) -> Iterator[Iterable[ServedName]]:
+        """The names that may have what is searched for, from that of a key on."""
+        shelves = self._servers(after)
+        end = bisect_left(self.firsts, (EntryKind.SERVER, "")) + len(self.servers)
+        found = slots_with(self.marks, len(self.shelves), wanted.needle)[end - len(shelves) : end]
+        since_us, start = wanted.since_us, after[0] if after else ""
+        for shelf, slots in compress(zip(shelves, found, strict=False), found):
+            if since_us is None or shelf.updated_us > since_us:
+                yield shelf.names_in(slots, start)
+            start = ""
+
+    def _servers(self, after: ServerKey | None) -> Sequence[Shelf]:
+        """The shelves of the servers from that of a key on."""
+        name = after[0] if after else ""
         return self.servers[max(bisect_right(self.first_servers, name) - 1, 0) :]
 
 
