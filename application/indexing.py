@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from itertools import accumulate, pairwise
+from itertools import accumulate, islice, pairwise, repeat
 from typing import Any, TypeAlias
 
 import anyio.to_thread
@@ -14,7 +14,7 @@ from application.past_walk import PastSources
 from application.past_whole import portions
 from application.registry_index import RegistryIndex, ServedName, ServedVersion, build_index
 from application.rendering import search_text, server_response
-from application.responses import SEPARATOR, HeldResponses, spans
+from application.responses import SEPARATOR, HeldResponses
 from domain.composition import NamedComposition, RegistryEntry, hidden_digest
 from domain.entry import Status
 from domain.identifiers import EntryName
@@ -27,11 +27,23 @@ _Shared: TypeAlias = dict[Any, Any]
 
 _Body: TypeAlias = bytes | Redaction
 
+_NOWHERE: Span = (0, 0)
+
+
+async def outline_of(sources: PastSources, responses: ScratchFile) -> RegistryIndex:
+    """All that a registry serves, without what it is shown as and searched for."""
+    names: list[ServedName] = []
+    shared: _Shared = {}
+    async with aclosing(portions(sources)) as read:
+        async for portion in read:
+            names += await anyio.to_thread.run_sync(_outlined, dict(portion), shared)
+    return await anyio.to_thread.run_sync(build_index, names, responses)
+
 
 async def index_of(
     sources: PastSources, documents: Documents, responses: ScratchFile
 ) -> RegistryIndex:
-    """All that a registry serves, not to be searched yet. What it is shown as goes into a file."""
+    """All that a registry serves. What it is shown as goes into a file."""
     names: list[ServedName] = []
     shared: _Shared = {}
     async with aclosing(portions(sources)) as read:
@@ -43,14 +55,9 @@ async def index_of(
 async def with_changes(
     index: RegistryIndex, changed: Mapping[EntryName, NamedComposition], documents: Documents
 ) -> RegistryIndex:
-    """The same registry with some names as they are by now, to be searched."""
+    """The same registry with some names as they are by now."""
     names = await _served_names(changed, documents, index.responses, {})
-    return await anyio.to_thread.run_sync(_replaced, index, names)
-
-
-async def searchable(index: RegistryIndex) -> RegistryIndex:
-    """The same with what searches look into."""
-    return await anyio.to_thread.run_sync(_with_texts, index)
+    return await anyio.to_thread.run_sync(index.replaced, {served.name: served for served in names})
 
 
 async def served_versions(
@@ -68,20 +75,35 @@ async def _served_names(
     responses: ScratchFile,
     shared: _Shared,
 ) -> Sequence[ServedName]:
-    entries = [entry for composition in changed.values() for entry in composition.entries]
+    entries = _entries(changed)
     packed = await documents.packed({served.entry.document_hash for served in entries})
 
     def laid_down() -> Sequence[ServedName]:
         bodies = documents.unpacked([packed[served.entry.document_hash] for served in entries])
-        versions, latest = _laid_down(entries, bodies, responses, shared)
-        return list(_named(changed, iter(versions), iter(latest)))
+        shown = _shown(entries, bodies)
+        versions, latest = _laid_down(entries, bodies, shown, responses, shared)
+        texts = list(map(_text, versions, shown))
+        return list(_named(changed, iter(versions), iter(latest), iter(texts)))
 
     return await anyio.to_thread.run_sync(laid_down)
+
+
+def _outlined(
+    changed: Mapping[EntryName, NamedComposition], shared: _Shared
+) -> Sequence[ServedName]:
+    versions = [_served_version(entry, None, _NOWHERE, shared) for entry in _entries(changed)]
+    latest = [served for served in versions if served.is_latest]
+    return list(_named(changed, iter(versions), iter(latest), repeat("")))
+
+
+def _entries(changed: Mapping[EntryName, NamedComposition]) -> Sequence[RegistryEntry]:
+    return [entry for composition in changed.values() for entry in composition.entries]
 
 
 def _laid_down(
     entries: Sequence[RegistryEntry],
     bodies: Sequence[_Body],
+    shown: Sequence[bytes],
     responses: ScratchFile,
     shared: _Shared,
 ) -> tuple[Sequence[ServedVersion], Sequence[ServedVersion]]:
@@ -89,7 +111,6 @@ def _laid_down(
 
     So a page of either kind lies in one piece.
     """
-    shown = _shown(entries, bodies)
     latest = [text for served, text in zip(entries, shown, strict=True) if served.entry.is_latest]
     start = responses.append(b"".join((*shown, *latest)))
     versions = _placed(entries, bodies, _places(shown, start), shared)
@@ -143,6 +164,7 @@ def _named(
     changed: Mapping[EntryName, NamedComposition],
     versions: Iterator[ServedVersion],
     latest: Iterator[ServedVersion],
+    texts: Iterator[str],
 ) -> Iterator[ServedName]:
     for name, composition in changed.items():
         served = tuple(next(versions) for _ in composition.entries)
@@ -150,7 +172,7 @@ def _named(
             name=name,
             versions=served,
             latest=next(latest) if any(version.is_latest for version in served) else None,
-            texts=("",) * len(served),
+            texts=tuple(islice(texts, len(served))),
             updated_us=max([version.updated_us for version in served], default=0),
             changed_us=to_micros(composition.changed_at),
             left_us=to_micros(composition.left_at) if composition.left_at else 0,
@@ -158,25 +180,9 @@ def _named(
         )
 
 
-def _replaced(index: RegistryIndex, names: Iterable[ServedName]) -> RegistryIndex:
-    return index.replaced({served.name: _told(served, index.responses) for served in names})
-
-
-def _with_texts(index: RegistryIndex) -> RegistryIndex:
-    told = (_told(served, index.responses) for served in index.names())
-    return build_index(told, index.responses)
-
-
-def _told(served: ServedName, responses: Readable) -> ServedName:
-    """With the text of each version. Of what was redacted only the name is left."""
-    shown = responses.read(spans(served.versions))
-    texts = tuple(
-        search_text(version.name, () if version.redaction else _members(response))
-        for version, response in zip(served.versions, shown, strict=True)
-    )
-    return attrs.evolve(served, texts=texts)
-
-
-def _members(response: bytes) -> tuple[object, object]:
-    document = json.loads(response)["server"]
-    return document.get("title"), document.get("description")
+def _text(version: ServedVersion, response: bytes) -> str:
+    """What searches look into. Of what was redacted only the name is left."""
+    if version.redaction:
+        return search_text(version.name, ())
+    document = json.loads(response[: -len(SEPARATOR)])["server"]
+    return search_text(version.name, (document.get("title"), document.get("description")))

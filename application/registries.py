@@ -11,7 +11,7 @@ import attrs
 
 from application.documents import Documents
 from application.event_log import EventLog, catalog_stream
-from application.indexing import index_of, searchable, with_changes
+from application.indexing import index_of, outline_of, with_changes
 from application.moments import Moment, resolve
 from application.past_walk import PastSources, recorded_sources
 from application.pins import named_moments
@@ -62,7 +62,7 @@ class Registries:
         self._scratch = scratch
         self._frozen = frozen
         self._wholes = Wholes()
-        self._renewing = anyio.Lock()
+        self._renewing, self._completing = anyio.Lock(), anyio.Lock()
         self._kept: dict[RegistryName, LiveRegistry] = {}
         self._known_of: Live | None = None
         self._known: dict[str | None, LiveRegistry] = {}
@@ -190,26 +190,26 @@ class Registries:
         return found
 
     async def keep_up(self, settle: Callable[[], None]) -> None:
-        """Have every registry at hand, also for searches, as soon as it has changed.
+        """Have every registry whole as soon as it has changed.
 
-        *settle* is called, beside the event loop, when all of a registry was read.
+        *settle* is called, beside the event loop, when all of one was read.
         """
         while True:
             position = self._projector.live.position
             try:
-                if await self._made_searchable():
+                if await self._made_whole():
                     await anyio.to_thread.run_sync(settle)
             except AnnalsError as error:
                 _log.error("a registry cannot be served as it is by now: %s", error)
             await self._projector.beyond(position)
 
-    async def _made_searchable(self) -> bool:
-        """Returns whether there was one that could not be searched."""
+    async def _made_whole(self) -> bool:
+        """Returns whether there was one that was not."""
         registries = [one for one in await self.every() if isinstance(one, LiveRegistry)]
-        unread = [registry for registry in registries if not registry.is_searchable]
-        for registry in unread:
-            await registry.searchable()
-        return bool(unread)
+        outlines = [registry for registry in registries if not registry.is_whole]
+        for outline in outlines:
+            await outline.whole()
+        return bool(outlines)
 
     async def _current(self, name: str | None) -> LiveRegistry:
         live = self._projector.live
@@ -248,36 +248,39 @@ class Registries:
     async def _made(
         self, kept: LiveRegistry | None, sources: PastSources, live: Live
     ) -> LiveRegistry:
-        index, is_searchable = None, False
+        index = None
         if kept and _goes_on(kept, sources.definition, live):
             names = await self._changed(kept, live)
             if len(names) < _MOST_CHANGED:
                 changed = await sources.of(names)
                 index = await with_changes(kept.index, changed, self._documents)
-                is_searchable = kept.is_searchable
-        if index is None:
-            index = await index_of(sources, self._documents, self._scratch.open())
         return LiveRegistry(
-            index=index,
-            is_searchable=is_searchable,
-            make_searchable=self._searchable,
+            index=index or await outline_of(sources, self._scratch.open()),
+            is_whole=index is not None,
+            make_whole=self._completed,
             sources=sources,
+            documents=self._documents,
             position=live.changed_position,
             catalogs_position=live.catalogs_position,
             redactions=len(live.redactions),
         )
 
-    async def _searchable(self, registry: LiveRegistry) -> RegistryIndex:
-        """What is made for one request serves all others."""
-        async with self._renewing:
-            name = registry.definition.name
+    async def _completed(self, outline: LiveRegistry) -> RegistryIndex:
+        """What is made for one request serves all others.
+
+        Where the registry has changed meanwhile, the next one goes on from what was made.
+        """
+        async with self._completing:
+            name = outline.definition.name
             kept = self._kept.get(name)
-            if kept and kept.is_searchable and kept.position == registry.position:
+            if kept and kept.is_whole and kept.position == outline.position:
                 return kept.index
-            index = await searchable(registry.index)
-            if kept is registry:
-                self._kept[name] = attrs.evolve(registry, index=index, is_searchable=True)
-                self._known = {}
+            index = await index_of(outline.sources, self._documents, self._scratch.open())
+            async with self._renewing:
+                kept = self._kept.get(name)
+                if kept and not kept.is_whole:
+                    self._kept[name] = attrs.evolve(outline, index=index, is_whole=True)
+                    self._known = {}
             return index
 
     async def _changed(self, kept: LiveRegistry, live: Live) -> Collection[EntryName]:
@@ -300,8 +303,9 @@ def _goes_on(kept: LiveRegistry, definition: RegistryDefinition, live: Live) -> 
 
     What was redacted must be gone from the disk, so its file goes with all that is in it.
     """
-    is_redacted = kept.redactions != len(live.redactions)
-    return kept.definition == definition and not is_redacted and not kept.index.is_sparse
+    if not kept.is_whole or kept.redactions != len(live.redactions):
+        return False
+    return kept.definition == definition and not kept.index.is_sparse
 
 
 def _is_of(kept: LiveRegistry, live: Live) -> bool:

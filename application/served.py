@@ -11,7 +11,7 @@ from anyio.lowlevel import checkpoint
 
 from application.cursor import ListFilters
 from application.documents import Documents
-from application.indexing import index_of, searchable, served_versions
+from application.indexing import index_of, served_versions
 from application.moments import Moment
 from application.past_walk import PastSources
 from application.queries import LATEST, Page, page_of, passes
@@ -61,6 +61,10 @@ class ServedRegistry(Protocol):
         """All there is to know of every version of a name."""
         ...
 
+    async def outline(self) -> RegistryIndex:
+        """All that is in it, but perhaps not what it is shown as and searched for."""
+        ...
+
     async def whole(self) -> RegistryIndex:
         """All of it at once."""
         ...
@@ -71,13 +75,15 @@ class LiveRegistry:
     """The registry as it is now.
 
     The index was made of the rows as of `catalogs_position`, when so many `redactions` were known.
-    Of one that is not searchable yet `make_searchable` makes an index that is.
+    Until it `is_whole` it is an outline, of which `make_whole` makes one that is, and pages are
+    made of the documents.
     """
 
     index: RegistryIndex
-    is_searchable: bool
-    make_searchable: Callable[["LiveRegistry"], Awaitable[RegistryIndex]] = attrs.field(eq=False)
+    is_whole: bool
+    make_whole: Callable[["LiveRegistry"], Awaitable[RegistryIndex]] = attrs.field(eq=False)
     sources: PastSources
+    documents: Documents
     position: Position
     catalogs_position: Position
     redactions: int
@@ -96,21 +102,35 @@ class LiveRegistry:
         return self.sources.definition
 
     async def page(self, filters: ListFilters, after: ServerKey | None, limit: int) -> Page:
-        index = await self.searchable() if filters.search else self.index
-        return await _page(index, filters, after, limit)
-
-    async def searchable(self) -> RegistryIndex:
-        """The index with all that searches look into."""
-        return self.index if self.is_searchable else await self.make_searchable(self)
+        if self.is_whole or filters.search:
+            return await _page(await self.whole(), filters, after, limit)
+        return await self._shown(await _page(self.index, filters, after, limit))
 
     async def versions(self, server: str) -> Page:
-        return _versions(self.index, server)
+        found = _versions(self.index, server)
+        return found if self.is_whole else await self._shown(found)
 
     async def named(self, name: EntryName) -> Sequence[RegistryEntry]:
         return await self.sources.named(name)
 
-    async def whole(self) -> RegistryIndex:
+    async def outline(self) -> RegistryIndex:
         return self.index
+
+    async def whole(self) -> RegistryIndex:
+        return self.index if self.is_whole else await self.make_whole(self)
+
+    async def _shown(self, page: Page) -> Page:
+        """The same, with what is not laid down yet."""
+        names = {EntryName(EntryKind.SERVER, served.name) for served in page.servers}
+        known = await self.sources.of(names)
+        entries = {
+            (entry.entry.key.name, entry.entry.version): entry
+            for composition in known.values()
+            for entry in composition.entries
+        }
+        wanted = [entries[served.name, served.version] for served in page.servers]
+        servers, responses = await served_versions(wanted, self.documents)
+        return attrs.evolve(page, servers=servers, responses=responses)
 
 
 @attrs.frozen(kw_only=True)
@@ -168,6 +188,9 @@ class PastRegistry:
     async def named(self, name: EntryName) -> Sequence[RegistryEntry]:
         return await self.sources.named(name)
 
+    async def outline(self) -> RegistryIndex:
+        return await self.whole()
+
     async def whole(self) -> RegistryIndex:
         return await self.wholes.get(self._key, self._index)
 
@@ -176,8 +199,7 @@ class PastRegistry:
         return self.definition.name, self.moment, len(self.documents.redactions)
 
     async def _index(self) -> RegistryIndex:
-        responses = self.scratch.open()
-        return await searchable(await index_of(self.sources, self.documents, responses))
+        return await index_of(self.sources, self.documents, self.scratch.open())
 
 
 def changed_at(definition: RegistryDefinition, index: RegistryIndex) -> datetime:

@@ -31,7 +31,7 @@ async def version(services: Services, _request: Request) -> Answer:
 
 async def metrics(services: Services, _request: Request) -> Answer:
     registries = [
-        (registry.definition.name, (await registry.whole()).server_versions)
+        (registry.definition.name, (await registry.outline()).server_versions)
         for registry in await services.registries.every()
     ]
     state = State(

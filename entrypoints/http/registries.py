@@ -36,7 +36,7 @@ async def _default(services: Services) -> RegistryName | None:
 
 
 async def _registry(registry: ServedRegistry, default: RegistryName | None) -> dict[str, Any]:
-    definition, index = registry.definition, await registry.whole()
+    definition, index = registry.definition, await registry.outline()
     return {
         "name": definition.name,
         "creationType": "CONFIG",

@@ -38,7 +38,7 @@ async def info(services: Services, request: Request) -> Answer:
     wants_upstream(request)
 
     async def render() -> bytes:
-        index = await registry.whole()
+        index = await registry.outline()
         return encode(
             {
                 "version": _FORMAT_VERSION,

@@ -51,8 +51,10 @@ class WatchedScratch:
         return _Watched(MemoryScratch().open(), self.on_read, self.is_at_hand)
 
 
-def watched(world: RegistryWorld, on_read: OnRead, *, is_at_hand: bool = True) -> Services:
-    """The services of a world, over registries of their own."""
+async def watched(world: RegistryWorld, on_read: OnRead, *, is_at_hand: bool = True) -> Services:
+    """The services of a world, over registries of their own, which are whole."""
     scratch = WatchedScratch(on_read, is_at_hand)
     registries = Registries(world.projector, world.storage, world.documents, world.clock, scratch)
+    for registry in await registries.every():
+        await registry.whole()
     return attrs.evolve(world.services, registries=registries)

@@ -9,12 +9,15 @@ from pathlib import Path
 
 import anyio
 import anyio.lowlevel
+import attrs
 import pytest
 
 from adapters.scratch.file import FileScratch
+from application.cursor import ListFilters
 from application.documents import Documents
 from application.redactions import RedactionBook
 from application.registries import Registries
+from application.responses import joined
 from application.served import LiveRegistry
 from domain.asof import Asked, AtPosition, AtRecorded
 from domain.errors import RegistryNotFoundError, StorageUnavailableError
@@ -191,9 +194,10 @@ async def test_what_was_redacted_is_in_no_file() -> None:
     await world.syncer.sync(synced_source(HeldSource(server("a", description="hunter2"))))
     registries, scratch = counted(world)
     at = Asked(at=AtPosition(world.registries.live.position))
-    live, past = await registries.asked(), await registries.past(None, at)
-    [served] = (await live.versions("io.example/a")).servers
+    past = await registries.past(None, at)
     await past.whole()
+    await (await registries.asked()).whole()
+    [served] = (await past.versions("io.example/a")).servers
     assert len(scratch.kept) == 2
     assert all(b"hunter2" in whole_file(file) for file in scratch.kept)
 
@@ -202,8 +206,7 @@ async def test_what_was_redacted_is_in_no_file() -> None:
     )
     await RedactionBook(world.storage, world.log).redact(redacted)
     await world.projector.catch_up()
-    del live
-    await (await registries.asked()).searchable()
+    await (await registries.asked()).whole()
     await past.whole()
     assert len(scratch.kept) == 2
     assert not any(b"hunter2" in whole_file(file) for file in scratch.kept)
@@ -221,7 +224,7 @@ async def test_a_file_is_left_when_most_of_it_is_served_no_longer() -> None:
     for change in range(10):
         long = server("a", description=f"{change}" * 1_000_000)
         await world.syncer.sync(synced_source(HeldSource(long)))
-        served = (await registries.asked()).index
+        served = await (await registries.asked()).whole()
         assert len(scratch.kept) == 1
         assert served.response_bytes > 1_000_000
         assert served.responses.size < 24_000_000
@@ -235,3 +238,40 @@ async def test_a_registry_is_served_as_soon_as_there_is_room_for_it() -> None:
         await registries.asked()
     scratch.is_full = False
     assert (await registries.asked()).index.server_versions == 1
+
+
+async def test_an_outline_answers_as_the_whole_does() -> None:
+    """Pages of a registry that is not laid down yet, and what changes while it is."""
+    world = await world_of("default")
+    outline = await world.registries.asked()
+    whole = attrs.evolve(outline, index=await outline.whole(), is_whole=True)
+    assert not outline.is_whole
+    for page_of in (pages, versions):
+        assert await page_of(outline) == await page_of(whole)
+
+
+async def pages(registry: LiveRegistry) -> Sequence[bytes]:
+    """What some lists say."""
+    asked = (ListFilters(), ListFilters(version="latest"), ListFilters(search="a"))
+    found = [await registry.page(filters, None, 1) for filters in asked]
+    return [await joined(page.responses, page.servers) for page in found]
+
+
+async def versions(registry: LiveRegistry) -> bytes:
+    """What is said of one server."""
+    page = await registry.versions("io.example/a")
+    return await joined(page.responses, page.servers)
+
+
+async def test_a_registry_that_changes_while_it_is_laid_down_goes_on_from_there() -> None:
+    """What was made of the one before is not made again."""
+    world = await world_of("default")
+    registries = world.registries
+    outline = await registries.asked()
+    await world.syncer.sync(synced_source(HeldSource(server("a"), server("b"))))
+    await registries.asked()
+    index = await outline.whole()
+    by_now = await registries.asked()
+    assert by_now.is_whole
+    assert by_now.index.responses is index.responses
+    assert (index.server_versions, by_now.index.server_versions) == (1, 2)

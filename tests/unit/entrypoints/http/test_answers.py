@@ -111,7 +111,7 @@ async def test_a_page_that_is_known_is_not_rendered(world: RegistryWorld):
     def fail() -> None:
         raise OSError
 
-    async with client_of(watched(world, fail)) as client:
+    async with client_of(await watched(world, fail)) as client:
         for path in PATHS[:5]:
             assert (await client.get(path)).status_code == 500
             assert (await client.get(path, headers=known)).status_code == 304

@@ -160,13 +160,13 @@ async def test_a_replacement_character_is_a_character(world: RegistryWorld):
     assert_problem(await world.client.get("/v0.1/servers/a%EF%BF%BDb"), 404)
 
 
-def failing(world: RegistryWorld, error: Exception) -> Services:
+async def failing(world: RegistryWorld, error: Exception) -> Services:
     """Services of which the disk is away, or worse."""
 
     def fail() -> None:
         raise error
 
-    return watched(world, fail)
+    return await watched(world, fail)
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ async def test_what_goes_wrong_inside_stays_inside(
     world: RegistryWorld, caplog: pytest.LogCaptureFixture, error: Exception, status: int
 ):
     """The client hears that it failed, the log hears why."""
-    broken = failing(world, error)
+    broken = await failing(world, error)
 
     with caplog.at_level(logging.ERROR):
         async with client_of(broken) as client:
@@ -199,7 +199,7 @@ async def test_a_failed_page_is_not_kept(world: RegistryWorld):
         if errors:
             raise errors.pop()
 
-    async with client_of(watched(world, fail_once)) as client:
+    async with client_of(await watched(world, fail_once)) as client:
         assert (await client.get("/v0.1/servers")).status_code == 500
         assert (await client.get("/v0.1/servers")).status_code == 200
 

@@ -74,7 +74,7 @@ async def long_world(empty_world: RegistryWorld) -> RegistryWorld:
 async def test_what_is_asked_for_again_is_kept(long_world: RegistryWorld):
     """For every coding, and for a 304."""
     reads: list[int] = []
-    app = create_app(watched(long_world, lambda: reads.append(1)))
+    app = create_app(await watched(long_world, lambda: reads.append(1)))
     first = await get(app, LIST)
     second = await get(app, LIST)
     assert len(reads) == 2
@@ -92,7 +92,7 @@ async def test_what_is_asked_for_again_is_kept(long_world: RegistryWorld):
 async def test_what_was_dear_to_make_is_kept_at_once(long_world: RegistryWorld):
     """Compressed answers, and those in the shapes of ToolHive's API."""
     reads: list[int] = []
-    app = create_app(watched(long_world, lambda: reads.append(1)))
+    app = create_app(await watched(long_world, lambda: reads.append(1)))
     for url, headers in ((LIST, {"accept_encoding": "gzip"}), ("/api/v0/servers", {})):
         reads.clear()
         first = await get(app, url, **headers)
@@ -103,7 +103,7 @@ async def test_what_was_dear_to_make_is_kept_at_once(long_world: RegistryWorld):
 async def test_who_asks_at_the_same_time_gets_the_same(long_world: RegistryWorld):
     """It is made for one of them, and kept for the others, who wait while the disk is slow."""
     reads: list[int] = []
-    app = create_app(watched(long_world, lambda: reads.append(1), is_at_hand=False))
+    app = create_app(await watched(long_world, lambda: reads.append(1), is_at_hand=False))
     got: list[Got] = []
 
     async def ask() -> None:
