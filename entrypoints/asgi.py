@@ -22,9 +22,9 @@ from domain.asof import Asked
 from domain.errors import AnnalsError, NotSupportedError
 from entrypoints import sigterm
 from entrypoints.container import Container, to_toolhive
-from entrypoints.garbage import collect_seldom
 from entrypoints.http.app import create_app
 from entrypoints.http.services import Services
+from entrypoints.interpreter import collect_seldom, take_short_turns
 from entrypoints.release import current_release
 from entrypoints.running import Running, running
 from entrypoints.settings import Settings, read_settings
@@ -51,6 +51,7 @@ class Application:
         """The lifespan protocol (ASGI specification, Lifespan)."""
         await receive()
         collect_seldom()
+        take_short_turns()
         with sigterm.taken() as signals:
             told = await self._run(receive, send, signals)
         if not told:

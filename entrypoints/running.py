@@ -12,8 +12,8 @@ from application.projector import Projector
 from application.scheduler import Scheduler
 from application.source_overview import SourceOverview, overviews
 from entrypoints.container import Container, configured_webhooks, opened, synced_sources
-from entrypoints.garbage import settle
 from entrypoints.http.measures import Measures
+from entrypoints.interpreter import settle
 from entrypoints.reload import LiveConfiguration, record_configuration
 from entrypoints.settings import Settings, refuse_forgotten_config
 

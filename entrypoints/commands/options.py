@@ -138,7 +138,7 @@ def run(
 
     from domain.errors import AnnalsError
     from entrypoints.error_codes import code_of
-    from entrypoints.garbage import collect_seldom
+    from entrypoints.interpreter import collect_seldom
 
     collect_seldom()
     try:

@@ -79,7 +79,7 @@ async def _replay(
     from application.replay import redacted_entries, render_answer, render_file, replay
     from domain.timestamps import to_rfc_3339
     from entrypoints.container import formats, opened
-    from entrypoints.garbage import uncollected
+    from entrypoints.interpreter import uncollected
     from entrypoints.settings import read_settings
 
     wanted = asked(at, effective_at)

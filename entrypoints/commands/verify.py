@@ -77,7 +77,7 @@ def verify(
 async def _verify(config_file: Path | None, data_dir: Path | None) -> "Verification":
     from application.verify import verify as verify_log
     from entrypoints.container import check_apart, opened
-    from entrypoints.garbage import uncollected
+    from entrypoints.interpreter import uncollected
     from entrypoints.settings import read_settings
 
     settings = read_settings(config_file, data_dir)
