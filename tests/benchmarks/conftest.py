@@ -23,9 +23,9 @@ from domain.entry import Entry
 from domain.events import EntryListed, RegistryDefined, SourceDefined
 from domain.identifiers import CommitId, RegistryName, SourceName
 from domain.log import AnyVersion
-from entrypoints.garbage import collect_seldom
 from entrypoints.http.app import create_app
 from entrypoints.http.services import Services
+from entrypoints.interpreter import collect_seldom
 from entrypoints.release import current_release
 from tests.harness.generator import entries
 
@@ -48,7 +48,7 @@ class Bench:
 
 @pytest.fixture(scope="session")
 def bench() -> Iterator[Bench]:
-    """As the commands do, see entrypoints.garbage."""
+    """As the commands do, see entrypoints.interpreter."""
     collect_seldom()
     with start_blocking_portal() as portal:
         yield Bench(portal)

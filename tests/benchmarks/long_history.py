@@ -20,7 +20,7 @@ from domain.entry import Entry
 from domain.events import CatalogEvent, RegistryDefined, SourceDefined, SyncCompleted, SyncCounts
 from domain.identifiers import CommitId, DocumentHash, RegistryName, SourceName
 from domain.log import AnyVersion
-from entrypoints.garbage import collect_seldom
+from entrypoints.interpreter import collect_seldom
 from tests.benchmarks import catalogue, history_events
 from tests.benchmarks.data_sets import configured, registry_file
 from tests.benchmarks.history_events import Version, commits
