@@ -16,6 +16,7 @@ from tests.benchmarks.wrk import Load
 _SMALLEST, _MIDDLE = 100, 10_000
 _NEVER_ASKED = "never asked before"
 _A_FEW = 8  # pages that are asked for again and again
+_BATCHES = 2  # of connections: one for each worker
 
 
 def noise(stage: Stage) -> Iterator[Target]:
@@ -128,10 +129,10 @@ def real(stage: Stage) -> Iterator[Target]:
 
 
 def workers(stage: Stage) -> Iterator[Target]:
-    """Two processes against one; nothing is pinned."""
+    """Two processes against one; nothing is pinned, so the load takes from the second core."""
     pages = paths.pages(VERSIONS)
     two, one = (
-        Load(stage.annals(command, core=None).url, pages, stage.directory, core=None)
+        Load(stage.annals(command, None).url, pages, stage.directory, core=None, batches=_BATCHES)
         for command in (two_workers, hypercorn)
     )
     what = "list page of 30, two workers against one"

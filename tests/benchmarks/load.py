@@ -24,6 +24,7 @@ T = TypeVar("T")
 
 _WITHOUT_HISTORY = {"file-sync", "api-sync"}
 _FOLD_SECONDS = 1200
+_SECONDS = 2
 _DEFAULT_FILE = Path(".benchmarks", "load.json")
 
 
@@ -89,7 +90,14 @@ def _under_load(wanted: Wanted, history: Path) -> Iterator[Row]:
 
 
 def _workers(stage: Stage, rounds: int) -> Sequence[Row]:
-    return measure(list(workers(stage)), rounds)
+    targets = list(workers(stage))
+    return [*measure(targets, rounds), *map(_of_the_load, targets)]
+
+
+def _of_the_load(target: Target) -> Row:
+    pressed = target.load.press(_SECONDS)
+    cores = pressed.processor_seconds / pressed.seconds
+    return Row(part=target.part, what="... cores that wrk takes meanwhile", measured=[cores])
 
 
 def _prepared(parts: frozenset[str], stage: Stage) -> tuple[Sequence[Target], Sequence[Row]]:

@@ -5,14 +5,14 @@ local place = 0
 
 function init(args)
   for line in io.lines(args[1]) do
-    urls[#urls + 1] = wrk.format("GET", line)
+    urls[#urls + 1] = line
   end
   place = tonumber(args[2])
 end
 
 function request()
   place = place + 1
-  return urls[(place - 1) % #urls + 1]
+  return wrk.format("GET", urls[(place - 1) % #urls + 1])
 end
 
 function done(summary, latency, requests)

@@ -1,7 +1,8 @@
-"""How much memory processes take, by what the kernel tells of them (proc(5))."""
+"""How much memory and time processes take, by what the kernel tells of them (proc(5))."""
 
 import os
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -10,6 +11,7 @@ import attrs
 
 _PAUSE_SECONDS = 0.02
 _KIB = 1024
+_REST_SECONDS, _REST_SHARE = 0.5, 0.05
 
 
 @attrs.frozen(kw_only=True)
@@ -96,3 +98,19 @@ def processor_seconds(pid: int) -> float:
     """How long a process has computed (proc(5), utime and stime)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def until_at_rest(pid: int) -> None:
+    """Wait until a process and all that descend from it have no more to do of themselves."""
+    spent, before = _of_the_family(pid), -1.0
+    while spent - before > _REST_SHARE * _REST_SECONDS:
+        time.sleep(_REST_SECONDS)
+        spent, before = _of_the_family(pid), spent
+
+
+def _of_the_family(pid: int) -> float:
+    seconds = 0.0
+    for process in family(pid):
+        with suppress(OSError):
+            seconds += processor_seconds(process)
+    return seconds

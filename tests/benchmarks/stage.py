@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.benchmarks.data_sets import REAL, configured, registry_file
 from tests.benchmarks.long_history import VERSIONS
+from tests.benchmarks.memory import until_at_rest
 from tests.benchmarks.programs import RAW, SERVER_CORE, Command, Program, hypercorn, serving
 from tests.benchmarks.raw_app import raw_path
 from tests.benchmarks.wrk import Load
@@ -38,7 +39,9 @@ class Stage:
 
         def start() -> Program:
             directory = self.history if versions == VERSIONS else self._small(versions)
-            return self._stack.enter_context(serving(directory, command=command, core=core))
+            program = self._stack.enter_context(serving(directory, command=command, core=core))
+            until_at_rest(program.process.pid)
+            return program
 
         return self._program((command, core, versions), start)
 
@@ -49,7 +52,9 @@ class Stage:
             directory = self.directory / "real"
             directory.mkdir()
             shutil.copyfile(REAL, directory / "registry.json")
-            return self._stack.enter_context(serving(configured(directory)))
+            program = self._stack.enter_context(serving(configured(directory)))
+            until_at_rest(program.process.pid)
+            return program
 
         return self._program((REAL,), start)
 

@@ -17,7 +17,7 @@ from tests.benchmarks import paths
 from tests.benchmarks.catalogue import document, documents
 from tests.benchmarks.data_sets import configured, registry_file, write_registry
 from tests.benchmarks.long_history import VERSIONS
-from tests.benchmarks.memory import Peaks, processor_seconds, watched
+from tests.benchmarks.memory import Peaks, processor_seconds, until_at_rest, watched
 from tests.benchmarks.programs import Program, serving, started, until
 from tests.benchmarks.report import Row
 from tests.benchmarks.stub_registry import VERSIONS as STUB_VERSIONS
@@ -38,6 +38,7 @@ def file_syncs(directory: Path) -> Iterator[Row]:
         yield from rows
         if not rows[0].measured:
             return
+        until_at_rest(program.process.pid)
         for what, at_most, offer in variants.changes():
             yield _resync(program, what, at_most, offer)
         if is_installed():

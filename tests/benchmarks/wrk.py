@@ -2,8 +2,10 @@
 
 import itertools
 import json
+import resource
 import shutil
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from tests.benchmarks.programs import LOAD_CORE, pinned
 HOW_TO_GET = "wrk is not installed: `apt-get install wrk` (Debian), `brew install wrk` (macOS)"
 _SCRIPT = Path(__file__).with_name("many_urls.lua")
 _CONNECTIONS = 32
+_APART_SECONDS = 0.1
 _numbers = itertools.count()
 
 
@@ -27,6 +30,8 @@ class Pressed:
     refused: int
     p50_ms: float
     p99_ms: float
+    processor_seconds: float = 0
+    """What asking took, beside the server."""
 
     @property
     def rate(self) -> float:
@@ -35,7 +40,11 @@ class Pressed:
 
 
 class Load:
-    """Many connections that ask for one path after the other, and go on where they were."""
+    """Many connections that ask for one path after the other, and go on where they were.
+
+    One worker of a server takes all connections that are opened at once. So that several have
+    some, *batches* of them are opened one after the other, each when the last ones are busy.
+    """
 
     def __init__(
         self,
@@ -44,9 +53,10 @@ class Load:
         directory: Path,
         headers: Mapping[str, str] | None = None,
         core: int | None = LOAD_CORE,
+        batches: int = 1,
     ) -> None:
         self.url, self.paths, self.headers = url, paths, headers or {}
-        self._core, self._offset = core, 0
+        self._core, self._batches, self._offset = core, batches, 0
         self._file = directory / f"paths-{next(_numbers)}"
         self._file.write_text("\n".join(paths), encoding="utf-8")
 
@@ -56,23 +66,49 @@ class Load:
         Raises:
             RuntimeError: not every answer was a good one.
         """
-        done = subprocess.run(
-            pinned(self._command(seconds), self._core),
-            capture_output=True,
-            timeout=seconds + 30,
-            text=True,
-            check=True,
-        )
-        pressed = Pressed(**json.loads(done.stdout.splitlines()[-1]))
-        if pressed.broken or pressed.refused or not pressed.requests:
+        spent, running = _processor_seconds(), []
+        for batch in range(self._batches):
+            time.sleep(_APART_SECONDS if batch else 0)
+            running.append(self._start(seconds, batch))
+        told = [_told(process, seconds + 30) for process in running]
+        pressed = _together(told, _processor_seconds() - spent)
+        if pressed.broken or pressed.refused or not all(each.requests for each in told):
             raise RuntimeError(f"{self.paths[0]}: {pressed}")
         self._offset += pressed.requests + _CONNECTIONS
         return pressed
 
-    def _command(self, seconds: float) -> Sequence[str]:
+    def _start(self, seconds: float, batch: int) -> subprocess.Popen[str]:
+        connections = _CONNECTIONS // self._batches
+        offset = self._offset + batch * len(self.paths) // self._batches
         headers = [f"-H{name}: {value}" for name, value in self.headers.items()]
-        options = ["-t1", f"-c{_CONNECTIONS}", f"-d{seconds:.0f}s", *headers, "-s", str(_SCRIPT)]
-        return ["wrk", *options, self.url, "--", str(self._file), str(self._offset)]
+        options = ["-t1", f"-c{connections}", f"-d{seconds:.0f}s", *headers, "-s", str(_SCRIPT)]
+        command = ["wrk", *options, self.url, "--", str(self._file), str(offset)]
+        return subprocess.Popen(pinned(command, self._core), stdout=subprocess.PIPE, text=True)
+
+
+def _told(process: subprocess.Popen[str], within_seconds: float) -> Pressed:
+    output, _ = process.communicate(timeout=within_seconds)
+    if process.returncode:
+        raise RuntimeError(f"wrk ended with {process.returncode}")
+    return Pressed(**json.loads(output.splitlines()[-1]))
+
+
+def _together(told: Sequence[Pressed], processor_seconds: float) -> Pressed:
+    return Pressed(
+        requests=sum(each.requests for each in told),
+        seconds=max(each.seconds for each in told) + _APART_SECONDS * (len(told) - 1),
+        broken=sum(each.broken for each in told),
+        refused=sum(each.refused for each in told),
+        p50_ms=max(each.p50_ms for each in told),
+        p99_ms=max(each.p99_ms for each in told),
+        processor_seconds=processor_seconds,
+    )
+
+
+def _processor_seconds() -> float:
+    """What all processes took that were started here and have ended."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return ended.ru_utime + ended.ru_stime
 
 
 def is_installed() -> bool:

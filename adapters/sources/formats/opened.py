@@ -47,10 +47,21 @@ class Slice(NamedTuple):
         return isinstance(self.value, msgspec.Raw)
 
     def digest(self) -> bytes:
-        """SHA-256 of its text, and what else decides what entry it becomes; it is closed."""
+        """SHA-256 of its text without the white space, and what else decides what entry it becomes.
+
+        It is closed.
+        """
         section, _, key, _, value = self
         beside = f"{section}/{key}" if isinstance(key, str) else section
-        return _sha256(value).digest() + beside.encode("utf-8", "surrogatepass")
+        return _sha256(_dense(value)).digest() + beside.encode("utf-8", "surrogatepass")
+
+
+def _dense(text: msgspec.Raw) -> bytes | msgspec.Raw:
+    """JSON without the white space around its tokens."""
+    try:
+        return msgspec.json.format(text, indent=-1)
+    except RecursionError:  # what is nested so deeply is one thing only as it is written
+        return text
 
 
 @attrs.frozen(kw_only=True)

@@ -166,6 +166,33 @@ def gone(known: SliceMemory, full: Parsed) -> set[EntryKey]:
     return {key_of(text) for text in known.keys.values()} - {entry.key for entry in full.entries}
 
 
+@given(
+    servers=st.lists(documents, max_size=6),
+    indent=st.sampled_from([None, 0, 4, "\t"]),
+    separators=st.sampled_from([(",", ":"), (" , ", " : ")]),
+)
+def test_other_white_space_is_no_change(
+    servers: Sequence[Any], indent: int | str | None, separators: tuple[str, str]
+) -> None:
+    """The entries of a registry that was only laid out anew are not read again."""
+    _, earlier = compared(registry(*servers), SliceMemory())
+    laid_out = json.dumps({"servers": servers}, indent=indent, separators=separators).encode()
+    found, later = compared(laid_out, earlier.memory)
+
+    if earlier.is_memorable:
+        assert found == Parsed(entries=(), warnings=whole(laid_out).warnings)
+        assert later.memory == earlier.memory
+
+
+def test_white_space_in_a_text_is_content() -> None:
+    """What stands between quotation marks is kept as it is."""
+    _, earlier = compared(registry(server("a", 'Says "a": b.')), SliceMemory())
+    changed = server("a", 'Says "a":b.')
+    found, _ = compared(registry(changed), earlier.memory)
+
+    assert found == whole(registry(changed))
+
+
 @given(before=st.lists(documents, max_size=6), after=st.lists(documents, max_size=6))
 def test_a_memory_of_a_memory_is_as_good(before: Sequence[Any], after: Sequence[Any]) -> None:
     """What a comparison leaves is what reading all would have left."""
