@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 _ALLOCATIONS, _YOUNG, _MIDDLE = 100_000, 50, 50
-_TURN = 0.001  # seconds
+_TURN = 0.0005  # seconds
 
 
 def collect_seldom() -> None:

@@ -138,9 +138,11 @@ def run(
 
     from domain.errors import AnnalsError
     from entrypoints.error_codes import code_of
-    from entrypoints.interpreter import collect_seldom
+    from entrypoints.interpreter import collect_seldom, take_short_turns
 
     collect_seldom()
+    if serves:
+        take_short_turns()
     try:
         return anyio.run(
             partial(work, *arguments, **options),
