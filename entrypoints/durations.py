@@ -33,5 +33,5 @@ def parse_duration(text: str) -> float:
     nanoseconds = sum(Decimal(number) * _NANOSECONDS[unit] for number, unit in parts)
     if nanoseconds > _LARGEST_NANOSECONDS:
         raise InvalidDurationError(f"{text[:40]!r} is too long: expected at most 292 years")
-    seconds = float(nanoseconds) / 1e9
+    seconds = float(nanoseconds / _NANOSECONDS["s"])
     return -seconds if match[1] == "-" else seconds

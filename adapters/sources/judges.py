@@ -74,6 +74,7 @@ def _helper(opened: Opened, share: slice, forget: Callable[[], None]) -> Iterato
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
+        os.close(reader)  # or writing would wait for ever when the other process has been killed
         _help(opened, share, forget, writer)
     os.close(writer)
     with suppress(OSError, AttributeError):  # Linux has it: see fcntl(2)

@@ -15,7 +15,6 @@ from tests.benchmarks.programs import LOAD_CORE, pinned
 
 HOW_TO_GET = "wrk is not installed: `apt-get install wrk` (Debian), `brew install wrk` (macOS)"
 _SCRIPT = Path(__file__).with_name("many_urls.lua")
-_CONNECTIONS = 32
 _APART_SECONDS = 0.1
 _numbers = itertools.count()
 
@@ -54,9 +53,11 @@ class Load:
         headers: Mapping[str, str] | None = None,
         core: int | None = LOAD_CORE,
         batches: int = 1,
+        connections: int = 32,
     ) -> None:
         self.url, self.paths, self.headers = url, paths, headers or {}
         self._core, self._batches, self._offset = core, batches, 0
+        self._connections = connections
         self._file = directory / f"paths-{next(_numbers)}"
         self._file.write_text("\n".join(paths), encoding="utf-8")
 
@@ -74,11 +75,11 @@ class Load:
         pressed = _together(told, _processor_seconds() - spent)
         if pressed.broken or pressed.refused or not all(each.requests for each in told):
             raise RuntimeError(f"{self.paths[0]}: {pressed}")
-        self._offset += pressed.requests + _CONNECTIONS
+        self._offset += pressed.requests + self._connections
         return pressed
 
     def _start(self, seconds: float, batch: int) -> subprocess.Popen[str]:
-        connections = _CONNECTIONS // self._batches
+        connections = self._connections // self._batches
         offset = self._offset + batch * len(self.paths) // self._batches
         headers = [f"-H{name}: {value}" for name, value in self.headers.items()]
         options = ["-t1", f"-c{connections}", f"-d{seconds:.0f}s", *headers, "-s", str(_SCRIPT)]

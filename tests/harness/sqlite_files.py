@@ -62,7 +62,14 @@ def as_schema_1(path: Path) -> Path:
     return early
 
 
+def schema_3(path: Path) -> Path:
+    """A log as a release without dictionaries wrote it, made at *path*."""
+    run_script(path, _LOG_OF_SCHEMA_3.read_text(encoding="utf-8"))
+    return path
+
+
 _SCHEMA_1 = Path(__file__).with_name("schema_1.sql")
+_LOG_OF_SCHEMA_3 = Path(__file__).with_name("log_of_schema_3.sql")
 _COPIED = """
     PRAGMA application_id = 0x416E6E6C;
     PRAGMA user_version = 1;

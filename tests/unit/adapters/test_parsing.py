@@ -4,6 +4,8 @@ import json
 import os
 import random
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
@@ -362,6 +364,33 @@ def test_an_end_of_a_helper_is_noticed() -> None:
     broken = attrs.evolve(opened, candidate=lambda _slice: os._exit(1))
     with judges(broken, 2, lambda: None) as judge, pytest.raises(ChildProcessError):
         list(Comparison(broken, SliceMemory(), judge).admitted())
+
+
+_KILLED_WITH_HELPERS = """
+import os, signal, sys
+from adapters.sources import judges
+from adapters.sources.formats import DetectedFormat
+from adapters.sources.formats.payload import open_json
+
+judges.die_with_parent = lambda: None
+opened = DetectedFormat().open(open_json(sys.stdin.buffer.read()))
+with judges.judges(opened, 3, lambda: None):
+    print("opened", flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_helpers_end_where_no_signal_tells_them_to() -> None:
+    """They notice by their pipes that nobody is left who reads them."""
+    servers = [server(f"s{number}", "x" * 90) for number in range(20_000)]
+    done = subprocess.run(
+        [sys.executable, "-c", _KILLED_WITH_HELPERS],
+        input=registry(*servers),
+        stdout=subprocess.PIPE,  # which they have as well: it ends when the last one does
+        timeout=30,
+    )
+
+    assert (done.returncode, done.stdout) == (-signal.SIGKILL, b"opened\n")
 
 
 async def test_a_process_that_is_killed_is_told_of() -> None:

@@ -10,11 +10,13 @@ import pytest
 from adapters.storage.sqlite import SqliteStorage
 from application.projections import PROJECTIONS
 from application.verify import verify
+from domain.canonical_json import canonical_json
 from domain.identifiers import Position
+from tests.benchmarks.catalogue import documents
 from tests.harness.checkers import check_past_views, check_rebuildable
 from tests.harness.clock import SteppingClock
-from tests.harness.new_commits import collect, whole_log
-from tests.harness.sqlite_files import as_schema_1, log_tables, opened
+from tests.harness.new_commits import collect, documents_of, whole_log
+from tests.harness.sqlite_files import as_schema_1, log_tables, opened, schema_3
 from tests.harness.sync_world import HeldSource, SyncWorld, loaded_world, server, synced_source
 
 
@@ -88,3 +90,41 @@ async def test_it_is_stepped_up_once(early: Path) -> None:
         await check_past_views(storage)
         commits, _ = await whole_log(storage)
     assert found == [commits[-1].last_position] * 4
+
+
+OFFERED = (server("b"), server("b", title="Another"), server("c"))
+ERASED = documents_of([canonical_json(server("a", description="What must go."))])
+
+
+@pytest.fixture
+def released(path: Path) -> Path:
+    """What a release before dictionaries wrote, byte for byte."""
+    return schema_3(path)
+
+
+async def test_a_log_without_dictionaries_stays_as_it_is(released: Path) -> None:
+    """Its documents are read, what it has erased stays erased, and its past is told."""
+    before, bodies = log_tables(released), documents_of(map(canonical_json, OFFERED))
+    async with opened(released) as storage:
+        assert log_tables(released) == before
+        assert await storage.documents([*bodies, *ERASED]) == bodies
+        assert (await storage.erasures()).keys() == ERASED.keys()
+        world = await loaded_world(storage)
+        assert await world.offered() == {"b@1.0.0", "c@1.0.0"}
+        await check_rebuildable(storage)
+        await check_past_views(storage)
+        assert (await verify(storage)).damages == ()
+    assert version_of(released) > 3
+
+
+async def test_a_log_without_dictionaries_gets_one(released: Path) -> None:
+    """Documents to come are packed with it, those from before are as they were."""
+    news = list(documents(600))
+    async with opened(released) as storage:
+        world = await loaded_world(storage)
+        await world.syncer.sync(synced_source(HeldSource(*OFFERED[1:], *news)))
+        bodies = documents_of(map(canonical_json, (*OFFERED, *news)))
+        assert await storage.documents(bodies) == bodies
+        assert (await verify(storage)).damages == ()
+    with closing(sqlite3.connect(released)) as connection:
+        assert connection.execute("SELECT count(*) FROM dictionaries").fetchall() == [(1,)]
