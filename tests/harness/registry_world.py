@@ -134,6 +134,8 @@ class RegistryWorld:
         outcome = await self.sync_now(source)
         assert outcome.completed, outcome.failed
         assert not outcome.completed.rejected, outcome.completed.rejected
+        for registry in await self.registries.every():
+            await registry.whole()  # as a server sees to beside its requests
 
     async def fail(self, source: str) -> None:
         """A sync of *source* that gets something else than a registry."""

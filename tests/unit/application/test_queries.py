@@ -45,9 +45,12 @@ async def world() -> SyncWorld:
     return world
 
 
-@pytest.fixture
-async def registry(world: SyncWorld) -> LiveRegistry:
-    """What it serves."""
+@pytest.fixture(params=["outline", "whole"])
+async def registry(world: SyncWorld, request: pytest.FixtureRequest) -> LiveRegistry:
+    """What it serves, before and after it was laid down."""
+    registry = await world.registries.asked()
+    if request.param == "whole":
+        await registry.whole()
     return await world.registries.asked()
 
 
