@@ -101,6 +101,13 @@ class StoredCatalog:
         return parse_size(rows[0][1]) if rows else Size()
 
 
+async def sizes(
+    storage: ViewStorePort, sources: Collection[SourceName]
+) -> Mapping[SourceName, Size]:
+    """How much each of some sources offers."""
+    return {source: await StoredCatalog(storage, source).size() for source in sources}
+
+
 def _listed(rows: Sequence[tuple[str, bytes]]) -> Mapping[EntryKey, CatalogEntry]:
     keys = [(parse_row_key(row_key)[1], value) for row_key, value in rows]
     states = ((key, restore_state(key, value)) for key, value in keys)

@@ -15,6 +15,7 @@ from application.change_feed import ChangeFeed
 from application.configuration import ConfigurationReport
 from application.registries import Registries
 from application.registry_diff import RegistryDiff
+from application.source_catalog import sizes
 from application.source_overview import SourceOverview
 from application.sync import SyncOutcome
 from application.webhooks import WebhookOverview
@@ -134,6 +135,7 @@ def _services(container: Container, registries: Registries, **others: Any) -> Se
         to_toolhive=to_toolhive,
         deployed=container.deployed(),
         release=current_release(),
+        sizes=lambda: sizes(storage, registries.live.definitions.sources),
         **others,
     )
 

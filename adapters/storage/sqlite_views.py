@@ -35,12 +35,17 @@ _BOUND = f"""
     coalesce((SELECT key FROM view_rows WHERE {_KEYS} ORDER BY key LIMIT 1 OFFSET ?5), ?4)
 """
 _PART = f"projection = ?1 AND version = ?2 AND key >= ?3 AND key < {_BOUND}"
-# Both halves come in the order of their keys, so no more of them is read than is wanted.
+# Both halves come in the order of their keys, so no more of them is read than is wanted. The bound
+# comes first, as another statement would find another one where the view has gone on.
 _ROWS_AT = f"""
-    SELECT key, value FROM view_rows WHERE {_PART} AND since <= ?6
+    SELECT NULL, {_BOUND}
     UNION ALL
-    SELECT key, value FROM past_rows WHERE {_PART} AND since <= ?6 AND until > ?6
-    ORDER BY key LIMIT ?7
+    SELECT * FROM (
+        SELECT key, value FROM view_rows WHERE {_PART} AND since <= ?6
+        UNION ALL
+        SELECT key, value FROM past_rows WHERE {_PART} AND since <= ?6 AND until > ?6
+        ORDER BY key LIMIT ?7
+    )
 """
 # JSON texts of SQLite end at a NUL, which keys just beyond others end in.
 _ESCAPES = (("\1", "\1b"), ("\0", "\1a"))
@@ -157,12 +162,10 @@ async def rows_at(
     found: list[tuple[str, bytes]] = []
     some = 2 * limit
     while True:
-        part = (*_name(view), start, stop, some)
-        found += await database.fetch(_ROWS_AT, *part, position, limit - len(found))
-        if len(found) == limit:
-            return found
-        ((start,),) = await database.fetch(f"SELECT {_BOUND}", *part)
-        if start == stop:
+        wanted = (start, stop, some, position, limit - len(found))
+        (_, start), *rows = await database.fetch(_ROWS_AT, *_name(view), *wanted)
+        found += rows
+        if len(found) == limit or start == stop:
             return found
         some *= 2
 

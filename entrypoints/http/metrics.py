@@ -1,6 +1,6 @@
 """What monitoring wants to know, in the text format of Prometheus (version 0.0.4)."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import attrs
 from prometheus_client import CollectorRegistry, generate_latest
@@ -8,6 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from application.configuration import ConfigurationReport
+from application.projections.catalogs import Size
 from application.projector import Live
 from application.sync_counts import SyncCount
 from domain.identifiers import Position, RegistryName, SourceName
@@ -18,7 +19,7 @@ METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 @attrs.frozen(kw_only=True, eq=False)
 class State(Collector):
     """How things stand when they are asked for: `registries` with their versions of servers,
-    and `head` is where the log ends.
+    `sizes` with how much each source offers, and `head` is where the log ends.
     """
 
     live: Live
@@ -26,6 +27,7 @@ class State(Collector):
     registries: Collection[tuple[RegistryName, int]]
     configuration: ConfigurationReport
     syncs: Sequence[SyncCount]
+    sizes: Mapping[SourceName, Size]
     holds_lease: bool
 
     def collect(self) -> Iterator[Metric]:
@@ -88,6 +90,12 @@ class State(Collector):
             "annals_source_failing",
             "1 where the last sync of a source failed.",
             [(name, int(run.failed is not None)) for name, run in runs.items()],
+        )
+        yield _by(
+            "source",
+            "annals_source_entries",
+            "Entries that a source offers, as of its last successful sync.",
+            [(name, size.entries) for name, size in self.sizes.items()],
         )
 
     def _of_syncs(self) -> Iterator[Metric]:

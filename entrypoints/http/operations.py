@@ -40,6 +40,7 @@ async def metrics(services: Services, _request: Request) -> Answer:
         registries=registries,
         configuration=services.configuration(),
         syncs=services.syncs(),
+        sizes=await services.sizes(),
         holds_lease=services.holds_lease(),
     )
     text = await anyio.to_thread.run_sync(metrics_text, services.measures.collectors, state)

@@ -169,10 +169,14 @@ def variables() -> dict[str, str]:
     )
 
 
-def until(happens: Callable[[], bool], within_seconds: float = _PATIENCE_SECONDS) -> None:
+def until(
+    happens: Callable[[], bool],
+    within_seconds: float = _PATIENCE_SECONDS,
+    pause_seconds: float = 0.01,
+) -> None:
     """Ask again and again until it is so."""
     deadline = time.monotonic() + within_seconds
     while not happens():
         if time.monotonic() > deadline:
             raise TimeoutError(f"nothing within {within_seconds} s")
-        time.sleep(0.01)
+        time.sleep(pause_seconds)

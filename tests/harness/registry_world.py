@@ -25,6 +25,7 @@ from application.projector import Projector
 from application.registries import Registries
 from application.registry_diff import RegistryDiff
 from application.registry_version import RegistryVersion
+from application.source_catalog import sizes
 from application.source_overview import SourceOverview, overviews
 from application.status_report import StatusReport
 from application.sync import SyncedSource, Syncer, SyncOutcome
@@ -111,6 +112,7 @@ class RegistryWorld:
             sync_now=self.sync_now,
             webhooks=self.webhook_overviews,
             release=RELEASE,
+            sizes=lambda: sizes(self.storage, self.projector.live.definitions.sources),
         )
         self.client = client_of(self.services)
 

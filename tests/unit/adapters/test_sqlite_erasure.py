@@ -7,12 +7,15 @@ from pathlib import Path
 
 import attrs
 import pytest
+import zstandard
 
 from adapters.storage.sqlite import SqliteStorage
 from adapters.storage.sqlite_database import SqliteDatabase
+from domain.canonical_json import canonical_json
 from domain.errors import CorruptLogError
 from domain.identifiers import DocumentHash
 from domain.log import NewCommit
+from tests.benchmarks.catalogue import documents
 from tests.harness.clock import SteppingClock
 from tests.harness.new_commits import documents_of, new_commit
 from tests.harness.sqlite_files import opened, run_script
@@ -73,6 +76,29 @@ async def test_nothing_of_an_erased_body_is_left_in_the_files(
         if number not in chosen
     }
     assert await storage.documents(hashes) == kept
+    assert await storage.self_check() == []
+
+
+@pytest.mark.parametrize("chosen", [slice(800, 804), slice(940, None)], ids=["few", "many"])
+async def test_nothing_is_left_of_what_was_packed_with_a_dictionary(
+    storage: SqliteStorage, path: Path, chosen: slice
+) -> None:
+    """Its frame is gone from the files, and the others are still unpacked."""
+    bodies = documents_of(map(canonical_json, documents(1000)))
+    parts = (dict(list(bodies.items())[part]) for part in (slice(500), slice(500, None)))
+    for number, part in enumerate(parts):
+        await storage.append(attrs.evolve(new_commit(f"filled-{number}"), documents=part))
+    gone = list(bodies)[chosen]
+    frames = [(await storage.packed(gone))[known] for known in gone]
+    assert all(zstandard.get_frame_parameters(frame).dict_id for frame in frames)
+    assert all(remains(path, frame) for frame in frames)
+
+    await storage.append(erasing(*gone))
+    assert await storage.scrub()
+    assert [remains(path, frame) for frame in frames] == [0] * len(gone)
+    assert await storage.documents(bodies) == {
+        known: body for known, body in bodies.items() if known not in gone
+    }
     assert await storage.self_check() == []
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import multiprocessing
+import random
 import shutil
 import sqlite3
 from collections.abc import Awaitable, Callable
@@ -118,6 +119,33 @@ async def test_connections_see_and_guard_each_other(storage: SqliteStorage, path
             await storage.append(new_commit("third", write("a", expected=Exactly(3))))
         assert await other.advance(VIEW, [], after=0, upto=4)
         assert not await storage.advance(VIEW, [], after=0, upto=4)
+
+
+PAST = View("past", 1, keeps_past=True)
+EARLY = {f"{number:03}": b"1" for number in range(0, 600, 7)}
+LATER = {f"{number:03}": b"2" for number in range(600)}
+
+
+async def test_the_past_is_the_same_while_its_view_goes_on(path: Path) -> None:
+    """Whatever another connection puts and deletes between two parts of an answer."""
+    ended = anyio.Event()
+
+    async def go_on(storage: SqliteStorage) -> None:
+        for at in range(2, 100):
+            some = random.Random(at).sample(sorted(LATER), 200)
+            puts, gone = (some, ()) if at % 2 else ((), some)
+            step = ViewChange(since=at + 1, deletes=frozenset(gone), puts=dict.fromkeys(puts, b"3"))
+            assert await storage.advance(PAST, [step], after=at, upto=at + 1)
+        ended.set()
+
+    async with opened(path) as storage, opened(path) as other:
+        changes = [ViewChange(since=1, puts=EARLY), ViewChange(since=2, puts=LATER)]
+        assert await storage.advance(PAST, changes, after=0, upto=2)
+        async with anyio.create_task_group() as group:
+            group.start_soon(go_on, storage)
+            while not ended.is_set():
+                found = await other.rows_at(PAST, 1, start="", stop="9", limit=80)
+                assert dict(found) == dict(list(EARLY.items())[:80])
 
 
 ROUNDS = 30

@@ -7,7 +7,7 @@ from application.projector import Projector
 from application.registries import Registries
 from application.sync_counts import SyncCount, SyncEnd
 from domain.identifiers import SourceName
-from tests.harness.registry_world import RELEASE, RegistryWorld, client_of
+from tests.harness.registry_world import RELEASE, RegistryWorld, client_of, server
 
 
 async def test_health(world: RegistryWorld):
@@ -56,6 +56,23 @@ async def test_metrics(world: RegistryWorld):
     synced = next(line for line in lines if line.startswith("annals_source_synced"))
     assert float(synced.split()[1]) > 1.7e9
     assert answer.text.endswith("\n")
+
+
+async def test_entries_of_sources_are_counted(world: RegistryWorld):
+    """What each of them offers by its last sync that went well, before any is shadowed."""
+    await world.configure({"default": ("main", "other", "third")})
+    await world.sync("main", [server("one"), server("one", "2.0.0"), server("two")])
+    await world.sync("other", [server("one")])
+    await world.sync("main", [server("one", "2.0.0"), server("two")])
+    await world.fail("main")
+
+    lines = (await world.client.get("/metrics")).text.splitlines()
+
+    assert [line for line in lines if line.startswith("annals_source_entries")] == [
+        'annals_source_entries{source="main"} 2.0',
+        'annals_source_entries{source="other"} 1.0',
+        'annals_source_entries{source="third"} 0.0',
+    ]
 
 
 async def test_requests_are_counted_by_their_template(world: RegistryWorld):
