@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from application.codec import decode
+from application.plain_revisions import plain_revision
 from domain.errors import CorruptLogError
 from domain.events import DocumentRedacted, EntryListed, EntryRevised
 from domain.identifiers import DocumentHash, Position, StreamName
@@ -78,6 +79,9 @@ class LogCheck:
             self.note(event.position, f"stream {event.stream} goes back in time")
 
     def _payload(self, event: StoredEvent) -> None:
+        if plain := plain_revision(event):
+            self.named.setdefault(plain[1], event.position)
+            return
         try:
             decoded = decode(event)
         except CorruptLogError as error:

@@ -80,14 +80,11 @@ async def verify(
 
 
 def _middle(commits: Sequence[StoredCommit]) -> Position:
-    """Where a commit near the middle of a long log ends, ORIGIN in a short one.
-
-    Before it are the fewer events, because who checks those checks all documents as well.
-    """
+    """Where a commit near the middle of a long log ends, ORIGIN in a short one."""
     ends = [commit.last_position for commit in commits]
     if not ends or ends[-1] < _WORTH_A_PROCESS:
         return ORIGIN
-    return ends[bisect_left(ends, ends[-1] * 9 // 20)]
+    return ends[bisect_left(ends, ends[-1] // 2)]
 
 
 async def _check_here(

@@ -1,7 +1,7 @@
 """What can be wrong with the SQLite file itself, below the level of events and commits."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 
 from adapters.storage import document_body, frontier_row
@@ -10,6 +10,7 @@ from adapters.storage.sqlite_documents import DICTIONARIES
 from domain.errors import CorruptLogError
 from domain.ports.storage import Damage
 
+_LOG = ("commits", "events", "documents", "dictionaries", "redactions", "frontier")
 _SCHEMA = """
     SELECT type, name, sql FROM sqlite_master
     WHERE type = 'trigger' OR (type = 'table' AND name NOT LIKE 'sqlite%')
@@ -24,11 +25,20 @@ async def find_damage(database: SqliteDatabase) -> Sequence[Damage]:
             found += await check(database)
         except CorruptLogError as error:
             found.append(str(error))
-    return [Damage(position=None, what=what) for what in found]
+    return [Damage(position=None, what=what) for what in dict.fromkeys(found)]
 
 
 async def _integrity(database: SqliteDatabase) -> list[str]:
-    messages = await database.fetch("PRAGMA integrity_check")
+    return _told(await database.fetch("PRAGMA quick_check"))
+
+
+async def _indexes(database: SqliteDatabase) -> list[str]:
+    """Those of views, which can be made again, would take longer than all others."""
+    checks = [f"PRAGMA integrity_check({table})" for table in _LOG]
+    return _told([row for check in checks for row in await database.fetch(check)])
+
+
+def _told(messages: Iterable[tuple[str]]) -> list[str]:
     return [f"SQLite integrity check: {message}" for (message,) in messages if message != "ok"]
 
 
@@ -90,6 +100,7 @@ async def _dictionaries(database: SqliteDatabase) -> list[str]:
 
 _CHECKS = (
     _integrity,
+    _indexes,
     _references,
     _schema,
     _counters,
