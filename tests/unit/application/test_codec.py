@@ -12,7 +12,7 @@ from application.codec import EVENT_TYPES, decode, encode, name_of, payload_of
 from domain.canonical_json import canonical_json
 from domain.change import Change, ChangeClass
 from domain.entry import Lifecycle
-from domain.errors import CorruptLogError, UnknownEventTypeError
+from domain.errors import CorruptLogError, InvalidDocumentError, UnknownEventTypeError
 from domain.events import (
     DelistReason,
     DocumentRedacted,
@@ -32,6 +32,7 @@ from domain.events import (
     SyncCompleted,
     SyncCounts,
     SyncFailed,
+    SyncStage,
 )
 from domain.identifiers import CommitId, DocumentHash, EntryKey, EntryKind, StreamName
 from domain.log import NewEvent, StoredEvent
@@ -122,6 +123,12 @@ def test_nulls_and_unicode_are_in_the_payload() -> None:
     )
 
 
+def test_text_that_is_not_unicode_is_refused() -> None:
+    """A payload is UTF-8, which has no lone surrogates."""
+    with pytest.raises(InvalidDocumentError, match="surrogate"):
+        encode(SyncFailed(stage=SyncStage.FETCH, reason="\udc80"))
+
+
 def test_classes_of_a_change_are_read_as_such() -> None:
     """Enumerations inside tuples come back as members, not as texts."""
     change = Change(paths=("/a",), classes=(ChangeClass.EXECUTION,))
@@ -160,7 +167,9 @@ GOOD = json.loads(encode(DELISTED).data)
         json.dumps({**GOOD, "reason": "bored"}).encode(),
         json.dumps({**GOOD, "key": "io.example/a"}).encode(),
         json.dumps({**GOOD, "key": {**GOOD["key"], "more": 1}}).encode(),
-        json.dumps(GOOD).encode() + b" ",
+        json.dumps(GOOD).encode(),
+        encode(DELISTED).data + b" ",
+        encode(DELISTED).data.replace(b"{", b'{"reason":"withdrawn",', 1),
     ],
 )
 def test_a_broken_payload_is_named(data: bytes) -> None:
