@@ -26,7 +26,7 @@ from domain.events import (
     SyncCompleted,
     SyncFailed,
 )
-from domain.log import NewEvent, StoredEvent
+from domain.log import NewEvent, Payload, StoredEvent
 
 
 @attrs.frozen
@@ -90,37 +90,37 @@ def payload_of(event: Event) -> dict[str, Any]:
     return payload
 
 
-def decode(stored: StoredEvent) -> Event:
+def decode(stored: StoredEvent | Payload) -> Event:
     """The event that was stored, whatever release stored it.
 
     Raises:
         UnknownEventTypeError: it is of a newer release.
         CorruptLogError: it was not written by `encode`.
     """
-    known = EVENT_TYPES.get(stored.type)
-    if known is None or stored.schema_version > known.schema_version:
+    name, version, data = stored.type, stored.schema_version, stored.data
+    known = EVENT_TYPES.get(name)
+    if known is None or version > known.schema_version:
         raise UnknownEventTypeError(
-            f"position {stored.position}: this release does not know {stored.type} in version "
-            f"{stored.schema_version}: upgrade annals-registry"
+            f"position {stored.position}: this release does not know {name} in version {version}: "
+            "upgrade annals-registry"
         )
     try:
-        return _read(stored.type, _payload_of_today(stored, known.schema_version))
+        if version != known.schema_version:
+            data = _upcast(name, version, known.schema_version, data)
+        return _read(name, data)
     except Exception as error:
         raise CorruptLogError(
-            f"position {stored.position}: the payload is not that of a {stored.type}: {error!r}"
+            f"position {stored.position}: the payload is not that of a {name}: {error!r}"
         ) from error
 
 
-def _payload_of_today(stored: StoredEvent, current: int) -> bytes:
-    if stored.schema_version == current:
-        return stored.data
-    payload = msgspec.json.decode(stored.data)
-    return _encoder.encode(upcast(stored.type, stored.schema_version, current, payload))
+def _upcast(name: str, version: int, current: int, data: bytes) -> bytes:
+    return _encoder.encode(upcast(name, version, current, msgspec.json.decode(data)))
 
 
-def _read(name: str, payload: bytes) -> Event:
+def _read(name: str, data: bytes) -> Event:
     """Members that no event has are passed over, so what was read must be all that is there."""
-    event: Event = _decoders[name].decode(payload)
-    if _encoder.encode(event) != payload:
+    event: Event = _decoders[name].decode(data)
+    if _encoder.encode(event) != data:
         raise ValueError("expected its members in canonical JSON and no others")
     return event

@@ -18,7 +18,15 @@ from domain.identifiers import (
     SourceName,
     StreamName,
 )
-from domain.log import Appended, ExpectedVersion, NewCommit, StoredCommit, StoredEvent, StreamWrite
+from domain.log import (
+    Appended,
+    ExpectedVersion,
+    NewCommit,
+    Payload,
+    StoredCommit,
+    StoredEvent,
+    StreamWrite,
+)
 from domain.ports.clock import ClockPort
 from domain.ports.storage import EventStorePort
 
@@ -109,6 +117,12 @@ class EventLog:
                 del rest[:whole]
         if rest:
             yield rest
+
+    def payloads(
+        self, *, upto: Position, categories: Sequence[str]
+    ) -> AsyncIterator[Sequence[Payload]]:
+        """What events say, undecoded and in order, for those who need not know all of it."""
+        return self._store.payloads(upto=upto, categories=categories)
 
     async def end(self) -> Position:
         """The position of the last event."""

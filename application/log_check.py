@@ -79,7 +79,7 @@ class LogCheck:
             self.note(event.position, f"stream {event.stream} goes back in time")
 
     def _payload(self, event: StoredEvent) -> None:
-        if plain := plain_revision(event):
+        if plain := plain_revision(event.type, event.schema_version, event.data):
             self.named.setdefault(plain[1], event.position)
             return
         try:

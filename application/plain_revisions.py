@@ -7,7 +7,6 @@ import re
 
 from domain.change import ChangeClass
 from domain.identifiers import DocumentHash, EntryKind
-from domain.log import StoredEvent
 
 _TYPE, _SCHEMA_VERSION = "entry.revised", 1
 
@@ -28,12 +27,14 @@ _PAYLOAD = re.compile(
 )
 
 
-def plain_revision(stored: StoredEvent) -> tuple[bytes, DocumentHash] | None:
+def plain_revision(
+    name: str, schema_version: int, data: bytes
+) -> tuple[bytes, DocumentHash] | None:
     """The key of an entry.revised, as JSON, and its document. None: only `decode` can tell.
 
     Whatever is told here can be decoded, and says the same.
     """
-    if stored.type != _TYPE or stored.schema_version != _SCHEMA_VERSION:
+    if name != _TYPE or schema_version != _SCHEMA_VERSION:
         return None
-    found = _PAYLOAD.fullmatch(stored.data)
+    found = _PAYLOAD.fullmatch(data)
     return (found[2], DocumentHash(found[1].decode())) if found else None

@@ -1,32 +1,40 @@
 """A past registry, from the log alone."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from math import inf
+from operator import attrgetter
+from typing import cast
 
 import anyio.to_thread
 import attrs
 
+from application.codec import decode
 from application.documents import Documents
-from application.event_log import CATALOG, CONFIG, EventLog, LoggedEvent, source_of
+from application.event_log import CATALOG, CONFIG, EventLog, source_of
 from application.moments import Moment
-from application.projections.catalogs import Catalogs, fold_catalogs
-from application.projections.definitions import fold_definitions
+from application.plain_revisions import plain_revision
+from application.projections.catalogs import Catalogs, fold_recorded
 from application.queries import live_servers
 from application.registry_version import ALWAYS, RegistryVersion, find_registry, registry_version
 from application.rendering import server_list, server_response
-from domain.catalog import Catalog
+from domain.catalog import Catalog, Recorded
 from domain.composition import RegistryEntry
-from domain.definitions import Definitions
+from domain.definitions import Definitions, redefine
 from domain.entry import Status
 from domain.errors import NothingInEffectError
-from domain.identifiers import EntryKind, Position, SourceName
+from domain.events import CatalogEvent, ConfigEvent
+from domain.identifiers import EntryKind, Position, SourceName, StreamName
+from domain.log import Payload
 from domain.ports.format import FormatPort, Listed
 from domain.redaction import Redaction
+from domain.timestamps import from_micros, to_micros
 
 Progress = Callable[[Position, Position], None]
 """Told the position that was reached, and the last one."""
 
-_FOLDED_AT_ONCE = 100_000
+_FOLDED_AT_ONCE = 200_000
 """Each fold copies the names, and each name its versions: the more at once, the fewer copies."""
 
 
@@ -60,8 +68,7 @@ async def replay(
 ) -> Past:
     """Fold the log up to a moment, which is included."""
     folding = _Folding(moment.effective_at)
-    events = log.read(upto=moment.position, categories=(CATALOG, CONFIG))
-    async for batch in events:
+    async for batch in log.payloads(upto=moment.position, categories=(CATALOG, CONFIG)):
         await anyio.to_thread.run_sync(folding.add, batch)
         progress(batch[-1].position, moment.position)
     return Past(
@@ -77,33 +84,59 @@ class _Folding:
 
     def __init__(self, effective_at: datetime | None) -> None:
         self.definitions = Definitions()
-        self.began: dict[SourceName, datetime] = {}
-        self._effective_at = effective_at
+        self._began: dict[StreamName, int] = {}
+        self._until = None if effective_at is None else to_micros(effective_at)
         self._catalogs: Catalogs = {}
         self._times: dict[datetime, datetime] = {}
-        self._unfolded: list[LoggedEvent] = []
+        self._revisions: dict[tuple[StreamName, bytes], Payload] = {}
+        self._others: list[Payload] = []
 
-    def add(self, batch: Sequence[LoggedEvent]) -> None:
-        config = [logged for logged in batch if logged.stream == CONFIG]
-        offered = [logged for logged in batch if logged.stream != CONFIG]
-        for logged in offered:
-            self.began.setdefault(source_of(logged.stream), logged.effective_at)
-        self.definitions = fold_definitions(self.definitions, config)
-        self._unfolded += [logged for logged in offered if self._counts(logged)]
-        if len(self._unfolded) >= _FOLDED_AT_ONCE:
-            self._fold()
+    @property
+    def began(self) -> Mapping[SourceName, datetime]:
+        return {source_of(stream): from_micros(at) for stream, at in self._began.items()}
 
-    def _fold(self) -> None:
-        self._times.update((logged.recorded_at, logged.effective_at) for logged in self._unfolded)
-        self._catalogs = fold_catalogs(self._catalogs, self._unfolded)
-        self._unfolded = []
+    def add(self, batch: Sequence[Payload]) -> None:
+        for payload in batch:
+            if payload.stream == CONFIG:
+                self._define(payload)
+            else:
+                self._keep(payload)
+        if len(self._revisions) + len(self._others) >= _FOLDED_AT_ONCE:
+            self._fold(before=batch[-1].recorded_at)
 
-    def _counts(self, logged: LoggedEvent) -> bool:
-        return self._effective_at is None or logged.effective_at <= self._effective_at
+    def _define(self, payload: Payload) -> None:
+        event = cast("ConfigEvent", decode(payload))
+        self.definitions = redefine(self.definitions, [(from_micros(payload.recorded_at), event)])
+
+    def _keep(self, payload: Payload) -> None:
+        """Of plain revisions the last of each entry, which says all that those before it said."""
+        _, _, effective_at, stream, name, schema_version, data = payload
+        if stream not in self._began:
+            self._began[stream] = effective_at
+        if self._until is not None and effective_at > self._until:
+            return
+        if revision := plain_revision(name, schema_version, data):
+            self._revisions[stream, revision[0]] = payload
+        else:
+            self._others.append(payload)
+
+    def _fold(self, before: float = inf) -> None:
+        """Fold what was recorded earlier: commits that are known as a whole."""
+        kept = sorted([*self._revisions.values(), *self._others])
+        whole = bisect_left(kept, before, key=attrgetter("recorded_at"))
+        self._revisions, self._others = {}, kept[whole:]
+        events: dict[SourceName, list[Recorded]] = {}
+        for payload in kept[:whole]:
+            at = from_micros(payload.recorded_at)
+            event = cast("CatalogEvent", decode(payload))
+            self._times[at] = from_micros(payload.effective_at)
+            recorded = events.setdefault(source_of(payload.stream), [])
+            recorded.append((at, payload.position, event))
+        self._catalogs = fold_recorded(self._catalogs, events)
 
     def result(self) -> Catalogs:
         self._fold()
-        if self._effective_at is None:
+        if self._until is None:
             return self._catalogs
         return {source: self._at_source(catalog) for source, catalog in self._catalogs.items()}
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import attrs
 
@@ -119,6 +119,21 @@ class StoredEvent:
     schema_version: int
     data: bytes
     leaf_hash: bytes
+
+
+class Payload(NamedTuple):
+    """What a stored event says, without what proves it. Times are microseconds since 1970.
+
+    A tuple, because who reads these reads very many.
+    """
+
+    position: Position
+    recorded_at: int
+    effective_at: int
+    stream: StreamName
+    type: str
+    schema_version: int
+    data: bytes
 
 
 @attrs.frozen(kw_only=True)
@@ -322,6 +337,19 @@ def _leaf_data(
 def leaf_of(event: StoredEvent) -> bytes:
     """The Merkle leaf of an event (RFC 6962, section 2.1)."""
     return leaf_hash(leaf_data(event))
+
+
+def stored_payload(event: StoredEvent) -> Payload:
+    """An event without what proves it."""
+    return Payload(
+        position=event.position,
+        recorded_at=to_micros(event.recorded_at),
+        effective_at=to_micros(event.effective_at),
+        stream=event.stream,
+        type=event.type,
+        schema_version=event.schema_version,
+        data=event.data,
+    )
 
 
 def category_of(stream: StreamName) -> str:

@@ -12,6 +12,7 @@ from domain.log import (
     Appended,
     Head,
     NewCommit,
+    Payload,
     Standing,
     StoredCommit,
     StoredEvent,
@@ -21,6 +22,7 @@ from domain.log import (
     make_commit,
     refuse_other_content,
     refuse_unknown_documents,
+    stored_payload,
 )
 from domain.merkle import Frontier
 from domain.ports.clock import ClockPort
@@ -102,6 +104,12 @@ class MemoryStorage:
         ]
         if wanted:
             yield wanted
+
+    async def payloads(
+        self, *, upto: Position, categories: Sequence[str]
+    ) -> AsyncIterator[Sequence[Payload]]:
+        async for events in self.read(upto=upto, categories=categories):
+            yield [stored_payload(event) for event in events]
 
     async def head(self) -> Head:
         return self._head

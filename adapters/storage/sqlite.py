@@ -27,6 +27,7 @@ from domain.log import (
     Head,
     MadeCommit,
     NewCommit,
+    Payload,
     Standing,
     StoredCommit,
     StoredEvent,
@@ -39,10 +40,15 @@ from domain.ports.storage import Damage, RowVersion, View, ViewChange
 from domain.timestamps import from_micros, to_micros
 
 _BATCH = 1000  # rows that are turned into objects between two turns of the event loop
+_PAYLOAD_BATCH = 2000  # these are little more than rows as they come
 
 _EVENTS = """
     SELECT position, commit_id, recorded_at_us, effective_at_us, stream, stream_version, type,
            schema_version, data, leaf_hash
+    FROM events JOIN commits USING (commit_number)
+"""
+_PAYLOADS = """
+    SELECT position, recorded_at_us, effective_at_us, stream, type, schema_version, data
     FROM events JOIN commits USING (commit_number)
 """
 _OF_CATEGORY = """
@@ -126,6 +132,18 @@ class SqliteStorage:
         last = (await self.head()).position if upto is None else upto
         while rows := await self._database.fetch(sql, after, last, *arguments):
             yield [_event(row) for row in rows]
+            after = beyond(after, rows[-1][0])
+
+    async def payloads(
+        self, *, upto: Position, categories: Sequence[str]
+    ) -> AsyncIterator[Sequence[Payload]]:
+        sql = (
+            f"{_PAYLOADS} WHERE position > ?1 AND position <= ?2 {_OF_CATEGORY}"
+            f" ORDER BY position LIMIT {_PAYLOAD_BATCH}"
+        )
+        after = ORIGIN
+        while rows := await self._database.fetch(sql, after, upto, json.dumps(categories)):
+            yield [Payload._make(row) for row in rows]
             after = beyond(after, rows[-1][0])
 
     async def head(self) -> Head:

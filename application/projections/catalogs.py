@@ -129,9 +129,14 @@ def restore_catalogs(rows: Iterable[tuple[str, bytes]]) -> Catalogs:
 
 def fold_catalogs(catalogs: Catalogs, events: Sequence[LoggedEvent]) -> Catalogs:
     """Fold whole commits without a view."""
+    return fold_recorded(catalogs, _by_source(events))
+
+
+def fold_recorded(catalogs: Catalogs, events: Mapping[SourceName, Sequence[Recorded]]) -> Catalogs:
+    """The same for events that were told apart by their source."""
     evolved = {
         source: evolve(catalogs.get(source, Catalog()), recorded)
-        for source, recorded in _by_source(events).items()
+        for source, recorded in events.items()
     }
     return {**catalogs, **evolved}
 

@@ -8,7 +8,7 @@ import attrs
 
 from domain.asof import RecordedAsOf
 from domain.identifiers import ORIGIN, CommitId, DocumentHash, Position, StreamName
-from domain.log import Appended, Head, NewCommit, StoredCommit, StoredEvent
+from domain.log import Appended, Head, NewCommit, Payload, StoredCommit, StoredEvent
 
 
 class EventStorePort(Protocol):
@@ -59,6 +59,12 @@ class EventStorePort(Protocol):
         Raises:
             CorruptLogError: a row cannot be read as an event.
         """
+        ...
+
+    def payloads(
+        self, *, upto: Position, categories: Sequence[str]
+    ) -> AsyncIterator[Sequence[Payload]]:
+        """What `read` gives, without what proves it, in a third of the time."""
         ...
 
     async def head(self) -> Head:

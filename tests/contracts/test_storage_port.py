@@ -23,6 +23,7 @@ from domain.log import (
     StoredEvent,
     category_of,
     leaf_of,
+    stored_payload,
 )
 from domain.merkle import root_of
 from domain.ports.storage import StoragePort, View, ViewChange
@@ -203,6 +204,18 @@ async def test_categories_are_whole_words(
         for stream in streams
         if categories is None or category_of(StreamName(stream)) in categories
     ]
+
+
+async def test_payloads_are_what_events_say(storage: StoragePort) -> None:
+    """The same events in the same order as they are read whole, up to a position."""
+    await storage.append(new_commit("1", write("catalog-a", count=EVENTS), write("sync-a")))
+    await storage.append(new_commit("2", write("config"), effective_at=START - SECOND))
+    await storage.append(new_commit("3", write("catalog-b", count=2)))
+    for categories in ([], ["catalog"], ["sync", "config"]):
+        for upto in (0, EVENTS - 1, EVENTS + 2, EVENTS + 3, EVENTS + 9):
+            events = await collect(storage.read(upto=upto, categories=categories))
+            payloads = await collect(storage.payloads(upto=upto, categories=categories))
+            assert payloads == [stored_payload(event) for event in events]
 
 
 async def test_repeating_a_commit_changes_nothing(

@@ -215,6 +215,10 @@ class StorageAgreement(RuleBasedStateMachine):
         )
         self.agree(lambda storage: collect(storage.commits(after=after)))
 
+    @rule(upto=positions, categories=st.lists(st.sampled_from(["catalog", "sync", "config"])))
+    def read_payloads(self, upto: int, categories: Sequence[str]) -> None:
+        self.agree(lambda storage: collect(storage.payloads(upto=upto, categories=categories)))
+
     @rule(hashes=st.lists(st.sampled_from(HASHES)))
     def look_up_documents(self, hashes: Sequence[DocumentHash]) -> None:
         self.agree(lambda storage: storage.documents(hashes))

@@ -1,22 +1,40 @@
 """A past registry, from the log alone."""
 
 import json
+from collections.abc import Sequence
+from datetime import timedelta
 from itertools import pairwise
+from typing import cast
+from unittest import mock
 
+import anyio
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+import application.replay
 from adapters.sources.formats.upstream import UpstreamFormat
+from adapters.storage.memory import MemoryStorage
+from application.event_log import EventLog, Write, catalog_stream
 from application.moments import Moment
-from application.projections.catalogs import Catalogs
+from application.projections.catalogs import Catalogs, fold_catalogs
 from application.projector import Live
 from application.replay import render_file, replay
 from domain.asof import AtPosition, AtRecorded
+from domain.catalog import Catalog
+from domain.diff import Offer
+from domain.entry import Lifecycle
 from domain.errors import NothingRecordedError, RegistryNotFoundError
-from domain.identifiers import Position
+from domain.events import DelistReason, EntryDelisted, EntryListed
+from domain.identifiers import CommitId, DocumentHash, EntryKey, EntryKind, Position, SourceName
+from domain.log import AnyVersion
+from domain.ports.storage import EventStorePort, StoragePort
 from domain.timestamps import to_rfc_3339
-from tests.harness.clock import MICROSECOND
+from tests.harness.clock import MICROSECOND, START, SteppingClock
 from tests.harness.live_view import stored_catalogs
 from tests.harness.new_commits import collect
+from tests.harness.other_storages import SmallBatches
+from tests.harness.strategies import commits_of, histories
 from tests.harness.sync_world import (
     HeldSource,
     SyncWorld,
@@ -25,6 +43,7 @@ from tests.harness.sync_world import (
     synced_source,
 )
 
+HOUR = timedelta(hours=1)
 REGISTRIES = {"default": ["main", "second"]}
 SYNCS = (
     (server("a"), server("b")),
@@ -143,3 +162,82 @@ async def test_a_file_feeds_another_registry(world: Remembered) -> None:
     assert told["meta"]["last_updated"] == to_rfc_3339(registry.changed_at)
     (entry,) = UpstreamFormat().parse(file).entries
     assert await world.documents.bodies(registry.servers[:1]) == [entry.document]
+
+
+async def made_of(both: Sequence[Sequence[Offer]], hours: Sequence[int]) -> MemoryStorage:
+    """What two sources offered, sync by sync in turn, and how long before they say they did."""
+    storage = MemoryStorage(SteppingClock(step=HOUR))
+    log = EventLog(storage)
+    commits = zip(*(commits_of(history) for history in both), strict=False)
+    for number, pair in enumerate(commits):
+        for name, commit in zip(("main", "second"), pair, strict=True):
+            events = [event for _, _, event in commit]
+            stream = catalog_stream(SourceName(name))
+            if events:
+                await log.append(
+                    CommitId(f"{name}-{number}"),
+                    [Write(stream, AnyVersion(), events)],
+                    effective_at=START + (number - hours[number]) * HOUR,
+                )
+    return storage
+
+
+async def folded(log: EventLog, moment: Moment) -> Catalogs:
+    """Every single event folded, as the views do."""
+    read = await collect(log.read(upto=moment.position))
+    if (until := moment.effective_at) is None:
+        return fold_catalogs({}, read)
+    read = [logged for logged in read if logged.effective_at <= until]
+    times = {logged.recorded_at: logged.effective_at for logged in read}
+    return {
+        source: Catalog({name: found.at_source(times) for name, found in catalog.names.items()})
+        for source, catalog in fold_catalogs({}, read).items()
+    }
+
+
+@given(
+    st.tuples(histories(), histories()),
+    st.lists(st.integers(0, 5), min_size=6, max_size=6),
+    st.sampled_from([1, 3, 10_000]),
+    st.sampled_from([1, 4, 10_000]),
+)
+def test_what_is_passed_over_changes_nothing(
+    both: Sequence[Sequence[Offer]], hours: Sequence[int], batch: int, at_once: int
+) -> None:
+    """However the log comes in batches and is folded in parts, as of any moment of both kinds."""
+
+    async def check() -> None:
+        await agrees_with_every_event(await made_of(both, hours), batch)
+
+    with mock.patch.object(application.replay, "_FOLDED_AT_ONCE", at_once):
+        anyio.run(check)
+
+
+async def agrees_with_every_event(storage: MemoryStorage, batch: int) -> None:
+    """At each commit, by what was recorded and by what had taken effect."""
+    log = EventLog(cast("EventStorePort", SmallBatches(cast("StoragePort", storage), batch)))
+    for commit in await collect(storage.commits()):
+        for effective_at in (None, START, START - HOUR):
+            moment = Moment(commit=commit, effective_at=effective_at)
+            past = await replay(log, moment)
+            assert past.catalogs == await folded(log, moment)
+
+
+async def test_commits_are_folded_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A version that is the latest only inside a commit never was."""
+    first, second, third = (
+        EntryListed(
+            key=key, document_hash=DocumentHash("a"), title=None, tags=(), lifecycle=Lifecycle()
+        )
+        for key in (
+            EntryKey(EntryKind.SERVER, "io.example/a", f"{number}.0.0") for number in (1, 2, 3)
+        )
+    )
+    monkeypatch.setattr(application.replay, "_FOLDED_AT_ONCE", 1)
+    storage = MemoryStorage(SteppingClock())
+    log = EventLog(storage)
+    stream = catalog_stream(SourceName("main"))
+    gone = EntryDelisted(key=second.key, reason=DelistReason.WITHDRAWN)
+    for number, events in enumerate(([first, second], [gone, third])):
+        await log.append(CommitId(str(number)), [Write(stream, AnyVersion(), events)])
+    await agrees_with_every_event(storage, 1)
