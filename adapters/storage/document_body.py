@@ -82,14 +82,16 @@ class Packing:
         Raises:
             CorruptLogError: the message has the hash.
         """
-        known = self._decompressors()
-        bodies = {}
-        for name, frame in frames.items():
-            try:
-                bodies[name] = _unpacked(frame, known)
-            except CorruptLogError as error:
-                raise CorruptLogError(f"document {name}: {error}") from error
-        return bodies
+        try:
+            return dict(zip(frames, self.unpack(list(frames.values())), strict=True))
+        except CorruptLogError:
+            return {name: self._unpacked(name, frame) for name, frame in frames.items()}
+
+    def _unpacked(self, name: DocumentHash, frame: bytes) -> bytes:
+        try:
+            return _unpacked(frame, self._decompressors())
+        except CorruptLogError as error:
+            raise CorruptLogError(f"document {name}: {error}") from error
 
     def _decompressors(self) -> Mapping[int, _Decompress]:
         """Those of this thread by dictionary: none may be used by two at once."""
