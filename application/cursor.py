@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import Any
 
 import attrs
+import msgspec
 
 from application.registry_version import ServerKey
 from domain.asof import NOW, Asked, parse_as_of
 from domain.errors import InvalidAsOfError, InvalidCursorError
 from domain.timestamps import from_rfc_3339, to_rfc_3339
 
-_quoted = json.encoder.encode_basestring
-_CONSTANTS = {None: "null", True: "true", False: "false"}
+_encoder = msgspec.json.Encoder()
 _EXPECTED = "send the nextCursor of the page before, unchanged, or none for the first page"
 
 
@@ -55,13 +55,7 @@ def encode_cursor(cursor: Cursor) -> str:
         filters.include_deleted,
         *_moment_parts(cursor.asked),
     ]
-    text = f"[{','.join(map(_json, parts))}]"
-    return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
-
-
-def _json(part: str | bool | None) -> str:
-    """Every page has one, so no encoder is set up for it."""
-    return _quoted(part) if isinstance(part, str) else _CONSTANTS[part]
+    return base64.urlsafe_b64encode(_encoder.encode(parts)).rstrip(b"=").decode()
 
 
 def _moment_parts(asked: Asked) -> list[str | None]:

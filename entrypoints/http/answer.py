@@ -89,8 +89,17 @@ def coding_for(answer: Answer, asked: Asking) -> str:
     return IDENTITY if is_small or not answer.is_text else asked.codings[0]
 
 
+def is_dear(answer: Answer, asked: Asking) -> bool:
+    """Whether it takes longer to make than to find: compression takes longest of all."""
+    return answer.is_dear or coding_for(answer, asked) != IDENTITY
+
+
 def _sent(answer: Answer, status: int, coding: str, body: bytes) -> SentAnswer:
-    headers = {**answer.headers, **_varying(answer, coding)}
+    headers = dict(answer.headers)
+    if answer.tag:
+        headers["ETag"] = coded_tag(answer.tag, coding)
+    if answer.is_text:
+        headers["Vary"] = "Accept-Encoding"
     if status not in (204, 304):
         headers["Content-Length"] = str(len(body))
         if answer.media_type:
@@ -98,11 +107,6 @@ def _sent(answer: Answer, status: int, coding: str, body: bytes) -> SentAnswer:
         if coding != IDENTITY:
             headers["Content-Encoding"] = coding
     return SentAnswer(status=status, headers=raw_headers(headers), body=body)
-
-
-def _varying(answer: Answer, coding: str) -> Mapping[str, str]:
-    tag = {"ETag": coded_tag(answer.tag, coding)} if answer.tag else {}
-    return {**tag, "Vary": "Accept-Encoding"} if answer.is_text else tag
 
 
 def raw_headers(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:

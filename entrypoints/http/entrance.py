@@ -9,9 +9,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from application.projector import Live
-from entrypoints.http.answer import Answer, SentAnswer, coding_for, sent
+from entrypoints.http.answer import Answer, SentAnswer, coding_for, is_dear, sent
 from entrypoints.http.asking import ASKING, Asking, asking
-from entrypoints.http.codings import IDENTITY
 from entrypoints.http.errors import problem, problem_of
 from entrypoints.http.kept_answers import Kept
 from entrypoints.http.routes import Route, Routes
@@ -54,11 +53,6 @@ class LastingAnswer:
         if form not in self.forms:
             self.forms[form] = await sent(self.answer, asked)
         return self.forms[form]
-
-    @property
-    def is_dear(self) -> bool:
-        """Whether it takes longer to make than to find: compression takes longest of all."""
-        return self.answer.is_dear or any(coding != IDENTITY for _, coding in self.forms)
 
     @property
     def size(self) -> int:
@@ -132,8 +126,12 @@ class Entrance:
             if lasting is None or not lasting.serves(asked):
                 live = self._services.registries.live
                 answer = await self._answered(route, request)
-                if not isinstance(answer, Answer) or answer.basis is None:
-                    return await sent(answer, asked) if isinstance(answer, Answer) else answer
+                if not isinstance(answer, Answer):
+                    return answer
+                if answer.basis is None or not (
+                    is_dear(answer, asked) or self._kept.is_wanted(key)
+                ):
+                    return await sent(answer, asked)
                 lasting = LastingAnswer(
                     template=route.template,
                     answer=answer,
@@ -141,7 +139,7 @@ class Entrance:
                     made_of=answer.basis(live),
                 )
             form = await lasting.sent(asked)
-            if self._holds(lasting) and (lasting.is_dear or self._kept.is_wanted(key)):
+            if self._holds(lasting):
                 self._kept.keep(key, lasting, lasting.size)
             return form
 
