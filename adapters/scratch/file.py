@@ -5,6 +5,7 @@ import os
 import tempfile
 import weakref
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from domain.errors import StorageUnavailableError
@@ -12,6 +13,7 @@ from domain.ports.scratch import ScratchFile, Span
 
 # Only Linux reads what the page cache has, and nothing else (preadv2(2)).
 _AT_HAND: int | None = getattr(os, "RWF_NOWAIT", None)
+_AHEAD = 2 * 1024 * 1024  # bytes, for one answer
 _UNSUPPORTED = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 
 
@@ -80,6 +82,7 @@ class _File:
         return self._buffer[:filled]
 
     def read(self, spans: Sequence[Span]) -> Sequence[bytes]:
+        _read_ahead(self._descriptor, spans)
         return [self._whole(start, end) for start, end in spans]
 
     def _whole(self, start: int, end: int) -> bytes:
@@ -90,6 +93,14 @@ class _File:
         if len(found) != end - start:
             raise StorageUnavailableError(f"a scratch file in {self._folder} lost what it had")
         return found
+
+
+def _read_ahead(descriptor: int, spans: Sequence[Span]) -> None:
+    """Have what lies around brought into the page cache: after a pause all of it may be wanted."""
+    size = _AHEAD // max(len(spans), 1)
+    with suppress(AttributeError, OSError):  # not every system has this
+        for start, _ in spans:
+            os.posix_fadvise(descriptor, start - start % size, size, os.POSIX_FADV_WILLNEED)
 
 
 def _unavailable(folder: Path, error: OSError) -> StorageUnavailableError:

@@ -14,6 +14,8 @@ from adapters.scratch import file as scratch_file
 from adapters.scratch.file import FileScratch
 from domain.errors import StorageUnavailableError
 
+MEGABYTE = 1024 * 1024
+
 
 def test_nobody_else_sees_a_file_and_it_goes_with_who_has_it(tmp_path: Path) -> None:
     """It has no name, and its descriptor is closed."""
@@ -100,3 +102,22 @@ def test_what_would_wait_for_the_disk_is_not_at_hand(
     assert file.at_hand(b"", [(0, 5)], b"") is None
     monkeypatch.undo()
     assert file.at_hand(b"", [(0, 5)], b"") == b"there"
+
+
+def test_what_lies_around_is_brought_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part of the file for one span, as much in all for many; where that is not there, none."""
+    asked: list[tuple[int, int]] = []
+    monkeypatch.setattr(
+        os, "posix_fadvise", lambda _, start, size, __: asked.append((start, size)), raising=False
+    )
+    file = FileScratch(tmp_path).open()
+    file.append(b"x" * 5_000_000)
+    assert file.read([(4_999_999, 5_000_000)]) == [b"x"]
+    assert asked == [(4 * MEGABYTE, 2 * MEGABYTE)]
+
+    asked.clear()
+    file.read([(0, 10), (3 * MEGABYTE + 7, 3 * MEGABYTE + 9)])
+    assert asked == [(0, MEGABYTE), (3 * MEGABYTE, MEGABYTE)]
+
+    monkeypatch.delattr(os, "posix_fadvise")
+    assert file.read([(0, 2)]) == [b"xx"]
