@@ -52,6 +52,7 @@ def _measure(target: Target, measured: _Measured, chance: random.Random) -> None
     rates: dict[Load, float] = {}
     try:
         for load in chance.sample(loads, 2):
+            load.press(_SECONDS)  # until all is at hand again that others have driven out
             rates[load] = load.press(_SECONDS).rate
     except RuntimeError as error:
         measured.problem = str(error)
