@@ -3,7 +3,9 @@
 import hashlib
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import attrs
 
 from domain.identifiers import CommitId, DocumentHash, StreamName
 from domain.log import (
@@ -16,6 +18,7 @@ from domain.log import (
     StreamWrite,
 )
 from domain.ports.storage import EventStorePort
+from tests.harness.clock import START
 
 T = TypeVar("T")
 
@@ -64,3 +67,20 @@ async def collect(batches: AsyncIterator[Sequence[T]]) -> list[T]:
 async def whole_log(store: EventStorePort) -> tuple[list[StoredCommit], list[StoredEvent]]:
     """All commits and all events."""
     return await collect(store.commits()), await collect(store.read())
+
+
+def stored(event: NewEvent, **changed: Any) -> StoredEvent:
+    """An event as it comes out of a store, at position 7."""
+    at_seven = StoredEvent(
+        position=7,
+        commit_id=CommitId("c"),
+        recorded_at=START,
+        effective_at=START,
+        stream=StreamName("catalog-main"),
+        stream_version=1,
+        type=event.type,
+        schema_version=event.schema_version,
+        data=event.data,
+        leaf_hash=b"",
+    )
+    return attrs.evolve(at_seven, **changed)

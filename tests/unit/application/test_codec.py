@@ -34,9 +34,9 @@ from domain.events import (
     SyncFailed,
     SyncStage,
 )
-from domain.identifiers import CommitId, DocumentHash, EntryKey, EntryKind, StreamName
-from domain.log import NewEvent, StoredEvent
+from domain.identifiers import DocumentHash, EntryKey, EntryKind
 from tests.harness.clock import START
+from tests.harness.new_commits import stored
 from tests.harness.strategies import instants
 
 naturals = st.integers(0, 2**53 - 1)
@@ -69,23 +69,6 @@ BY_CLASS: dict[type, st.SearchStrategy[Event]] = {
 DELISTED = EntryDelisted(
     key=EntryKey(EntryKind.SERVER, "io.example/a", "1.0.0"), reason=DelistReason.WITHDRAWN
 )
-
-
-def stored(event: NewEvent, **changed: Any) -> StoredEvent:
-    """An event as it comes out of a store, at position 7."""
-    at_seven = StoredEvent(
-        position=7,
-        commit_id=CommitId("c"),
-        recorded_at=START,
-        effective_at=START,
-        stream=StreamName("catalog-main"),
-        stream_version=1,
-        type=event.type,
-        schema_version=event.schema_version,
-        data=event.data,
-        leaf_hash=b"",
-    )
-    return attrs.evolve(at_seven, **changed)
 
 
 def test_every_event_has_exactly_one_name() -> None:

@@ -11,9 +11,9 @@ from domain.canonical_json import canonical_json
 from domain.change import Change
 from domain.errors import CorruptLogError
 from domain.events import EntryDelisted, EntryRevised
-from domain.identifiers import CommitId, DocumentHash, EntryKey, StreamName
+from domain.identifiers import DocumentHash, EntryKey
 from domain.log import NewEvent, StoredEvent
-from tests.harness.clock import START
+from tests.harness.new_commits import stored
 
 texts = st.text(st.characters(min_codepoint=32, max_codepoint=126, exclude_characters='"\\'))
 hashes = st.text("0123456789abcdef", min_size=64, max_size=64)
@@ -28,22 +28,6 @@ revisions = st.builds(
         Change, paths=st.lists(texts).map(tuple), more_paths=st.integers(0, 10**15 - 1)
     ),
 )
-
-
-def stored(new: NewEvent) -> StoredEvent:
-    """An event as it comes out of a store."""
-    return StoredEvent(
-        position=7,
-        commit_id=CommitId("c"),
-        recorded_at=START,
-        effective_at=START,
-        stream=StreamName("catalog-main"),
-        stream_version=1,
-        type=new.type,
-        schema_version=new.schema_version,
-        data=new.data,
-        leaf_hash=b"",
-    )
 
 
 def told_of(event: StoredEvent) -> tuple[bytes, DocumentHash] | None:
