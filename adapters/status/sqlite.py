@@ -15,6 +15,13 @@ from domain.ports.status import SourceStatus
 
 _SCHEMA = "CREATE TABLE IF NOT EXISTS statuses (source TEXT PRIMARY KEY, status TEXT NOT NULL)"
 
+# Not `synchronous=FULL`: a report need not outlive a power cut, and no sync has to wait for it.
+_PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=NORMAL",
+    "PRAGMA busy_timeout=5000",
+)
+
 
 class SqliteStatus:
     """StatusPort in a SQLite file."""
@@ -33,7 +40,7 @@ class SqliteStatus:
         async with _translated(path):
             connection = await aiosqlite.connect(path, isolation_level=None)
             try:
-                for statement in ("PRAGMA journal_mode=WAL", "PRAGMA busy_timeout=5000", _SCHEMA):
+                for statement in (*_PRAGMAS, _SCHEMA):
                     await connection.execute(statement)
             except BaseException:
                 await connection.close()

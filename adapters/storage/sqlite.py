@@ -118,21 +118,22 @@ class SqliteStorage:
         upto: Position | None = None,
         categories: Sequence[str] | None = None,
     ) -> AsyncIterator[Sequence[StoredEvent]]:
+        last = (await self.head()).position if upto is None else upto
         sql = f"{_EVENTS} WHERE position > ?1 AND position <= ?2"
         arguments: list[Any] = []
         if categories is not None:
             arguments = [json.dumps(categories)]
             sql += _OF_CATEGORY
-            found = await self._database.fetch(
-                f"{_CANDIDATES} LIMIT {_FEW}", after, upto, *arguments
-            )
-            if len(found) < _FEW:
+            if last - after > _FEW and await self._are_few(after, last, *arguments):
                 sql += f" AND position IN ({_CANDIDATES})"
         sql += f" ORDER BY position LIMIT {_BATCH}"
-        last = (await self.head()).position if upto is None else upto
         while rows := await self._database.fetch(sql, after, last, *arguments):
             yield [_event(row) for row in rows]
             after = beyond(after, rows[-1][0])
+
+    async def _are_few(self, *arguments: Any) -> bool:
+        """Whether there are few events of some categories in all of the log."""
+        return len(await self._database.fetch(f"{_CANDIDATES} LIMIT {_FEW}", *arguments)) < _FEW
 
     async def payloads(
         self, *, upto: Position, categories: Sequence[str]

@@ -16,6 +16,7 @@ import anyio.lowlevel
 import anyio.to_thread
 import pytest
 
+from adapters.storage import sqlite
 from adapters.storage.sqlite import SqliteStorage
 from adapters.storage.sqlite_database import SqliteDatabase
 from domain.errors import (
@@ -24,7 +25,7 @@ from domain.errors import (
     StorageUnavailableError,
     WrongExpectedVersionError,
 )
-from domain.log import Appended, Exactly, NewCommit, leaf_of
+from domain.log import Appended, Exactly, NewCommit, category_of, leaf_of
 from domain.merkle import root_of
 from domain.ports.storage import View, ViewChange
 from tests.harness.clock import SteppingClock
@@ -375,3 +376,21 @@ async def test_growth_by_another_connection_is_told(path: Path) -> None:
             await other.append(new_commit("1"))
             with anyio.fail_after(10):
                 await heard.wait()
+
+
+@pytest.mark.parametrize("few", [0, 5, 5000])
+async def test_events_of_a_category_are_found_in_every_way(
+    storage: SqliteStorage, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    """By their index where they are few and the log is long, else by a walk over the log."""
+    monkeypatch.setattr(sqlite, "_FEW", few)
+    for number in range(4):
+        await storage.append(new_commit(str(number), write("a-x", count=3), write("b")))
+    events = await collect(storage.read())
+    for after, upto in ((0, None), (0, 9), (5, 16), (15, 16)):
+        for category in ("a", "b", "x"):
+            wanted = [
+                event for event in events[after:upto] if category_of(event.stream) == category
+            ]
+            read = await collect(storage.read(after=after, upto=upto, categories=[category]))
+            assert read == wanted
