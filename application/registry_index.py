@@ -5,9 +5,8 @@ Names lie on immutable shelves: an index with some names changed shares all othe
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from functools import reduce
 from itertools import chain, compress, dropwhile, islice
-from operator import attrgetter, xor
+from operator import attrgetter
 
 import attrs
 
@@ -93,7 +92,7 @@ class RegistryIndex:
             "server_versions": sum([shelf.server_versions for shelf in shelves]),
             "changed_us": max([shelf.changed_us for shelf in shelves], default=0),
             "left_us": max([shelf.left_us for shelf in shelves], default=0),
-            "hidden": reduce(xor, [shelf.hidden for shelf in shelves], 0),
+            "hidden": sum([shelf.hidden for shelf in shelves]),
             "response_bytes": sum([shelf.response_bytes for shelf in shelves]),
         }
         for member, total in totals.items():

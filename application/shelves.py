@@ -2,9 +2,8 @@
 
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from functools import reduce
 from itertools import dropwhile
-from operator import attrgetter, xor
+from operator import attrgetter
 
 import attrs
 
@@ -44,7 +43,7 @@ class ServedName:
     among the latest ones of other names. `texts` is what searches look into, a lower-case text
     for each version. `updated_us` is when one of them was last updated, `changed_us` when
     anything of the name last changed in any source, `left_us` when a version of it last left one
-    (0: never), and `hidden` a 64-bit digest of what other sources offer under it (0: nothing).
+    (0: never), and `hidden` a digest of what other sources offer under it (0: nothing).
     """
 
     name: EntryName
@@ -194,6 +193,6 @@ def _shelf(names: Sequence[ServedName], slots: bytes, worn: int) -> Shelf:
         updated_us=max([served.updated_us for served in names]),
         changed_us=max([served.changed_us for served in names]),
         left_us=max([served.left_us for served in names]),
-        hidden=reduce(xor, [served.hidden for served in names]),
+        hidden=sum([served.hidden for served in names]),
         response_bytes=sum([version.end - version.start for version in versions]),
     )

@@ -120,11 +120,14 @@ def compose(
 
 
 def hidden_digest(keys: Iterable[EntryKey]) -> int:
-    """64 bits that tell one set of hidden keys from another; those of disjoint sets by XOR."""
-    digest = 0
-    for key in keys:
-        digest ^= int.from_bytes(hashlib.sha256("\0".join(key.sort_key).encode()).digest()[:8])
-    return digest
+    """A sum that tells some hidden keys from others, and how often each is hidden.
+
+    Those of two names are added.
+    """
+    return sum(
+        int.from_bytes(hashlib.sha256("\0".join(key.sort_key).encode()).digest()[:8])
+        for key in keys
+    )
 
 
 def withdrawals(definition: RegistryDefinition, left_us: int, hidden: int) -> str:

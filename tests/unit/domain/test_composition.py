@@ -138,6 +138,16 @@ def test_other_sources_are_another_mark() -> None:
     assert marks[0] != marks[1]
 
 
+def test_a_version_that_two_sources_hide_is_hidden_twice() -> None:
+    """The mark is another one when a second source comes to offer it in vain."""
+    newer, older = _catalog(_offer("2.0.0")), _catalog(_offer("1.0.0"))
+    marks = [
+        _mark(_registry(*SOURCES), {**behind, THIRD: older})
+        for behind in ({}, {SECOND: older}, {FIRST: newer, SECOND: older})
+    ]
+    assert len(set(marks)) == 3
+
+
 def test_what_is_added_or_revised_leaves_the_mark() -> None:
     """A mirror has to compare everything only where something left."""
     history = [_offer("1.0.0"), _offer("1.0.0", "2.0.0")]
