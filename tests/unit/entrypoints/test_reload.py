@@ -308,7 +308,8 @@ def test_beside_the_main_thread_only_the_file_is_followed(tmp_path: Path) -> Non
 async def test_webhooks_are_taken_over(tmp_path: Path) -> None:
     """New ones begin, those that are gone end, and one that is as it was is not touched."""
     hook = "  - {name: NAME, url: 'http://127.0.0.1:9/', secretFile: secret}\n"
-    async with at_work(tmp_path) as world:
+    async with at_work(tmp_path, ONLY_A) as world:
+        await until(lambda: not world.container.scheduler().unattempted())  # nothing more to tell
         webhooks = world.container.webhooks()
         seen = []
         for names in ("xy", "yz", ""):
