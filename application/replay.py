@@ -90,6 +90,7 @@ class _Folding:
         self._times: dict[datetime, datetime] = {}
         self._revisions: dict[tuple[StreamName, bytes], Payload] = {}
         self._others: list[Payload] = []
+        self._enough = _FOLDED_AT_ONCE
 
     @property
     def began(self) -> Mapping[SourceName, datetime]:
@@ -101,7 +102,7 @@ class _Folding:
                 self._define(payload)
             else:
                 self._keep(payload)
-        if len(self._revisions) + len(self._others) >= _FOLDED_AT_ONCE:
+        if len(self._revisions) + len(self._others) >= self._enough:
             self._fold(before=batch[-1].recorded_at)
 
     def _define(self, payload: Payload) -> None:
@@ -125,6 +126,7 @@ class _Folding:
         kept = sorted([*self._revisions.values(), *self._others])
         whole = bisect_left(kept, before, key=attrgetter("recorded_at"))
         self._revisions, self._others = {}, kept[whole:]
+        self._enough = len(self._others) + _FOLDED_AT_ONCE  # or a long commit is sorted each time
         events: dict[SourceName, list[Recorded]] = {}
         for payload in kept[:whole]:
             at = from_micros(payload.recorded_at)

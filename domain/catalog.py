@@ -224,7 +224,7 @@ def _listed(
     )
 
 
-# `attrs.evolve` takes three times as long, and most of a long history are these.
+# `attrs.evolve` takes three times as long, and most of a long history are these two.
 
 
 def _revised(
@@ -263,21 +263,6 @@ def _status_changed(entry: CatalogEntry, event: EntryStatusChanged, at: datetime
     )
 
 
-def _flagged(entry: CatalogEntry, is_latest: bool, at: datetime) -> CatalogEntry:
-    return CatalogEntry(
-        key=entry.key,
-        document_hash=entry.document_hash,
-        document_position=entry.document_position,
-        title=entry.title,
-        tags=entry.tags,
-        lifecycle=entry.lifecycle,
-        first_recorded_at=entry.first_recorded_at,
-        status_recorded_at=entry.status_recorded_at,
-        changed_at=at,
-        is_latest=is_latest,
-    )
-
-
 def _flag_latest(
     listed: dict[str, CatalogEntry], at: datetime, touched: Container[str]
 ) -> Sequence[EntryKey]:
@@ -288,5 +273,5 @@ def _flag_latest(
     highest = latest(listed.values())
     moved = [entry for entry in listed.values() if entry.is_latest != (entry is highest)]
     for entry in moved:
-        listed[entry.version] = _flagged(entry, entry is highest, at)
+        listed[entry.version] = attrs.evolve(entry, is_latest=entry is highest, changed_at=at)
     return [entry.key for entry in moved if entry.version not in touched]

@@ -85,9 +85,9 @@ class Packing:
         try:
             return dict(zip(frames, self.unpack(list(frames.values())), strict=True))
         except CorruptLogError:
-            return {name: self._unpacked(name, frame) for name, frame in frames.items()}
+            return {name: self._unpacked_of(name, frame) for name, frame in frames.items()}
 
-    def _unpacked(self, name: DocumentHash, frame: bytes) -> bytes:
+    def _unpacked_of(self, name: DocumentHash, frame: bytes) -> bytes:
         try:
             return _unpacked(frame, self._decompressors())
         except CorruptLogError as error:

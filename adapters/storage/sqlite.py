@@ -14,11 +14,13 @@ from adapters.storage import (
     frontier_row,
     sqlite_check,
     sqlite_erasure,
+    sqlite_events,
     sqlite_views,
 )
 from adapters.storage.growth import Growth
-from adapters.storage.sqlite_database import SqliteDatabase, beyond
+from adapters.storage.sqlite_database import BATCH, SqliteDatabase, beyond
 from adapters.storage.sqlite_documents import SqliteDocuments
+from adapters.storage.sqlite_events import EVENTS, event_of
 from domain.asof import AtPosition, AtRecorded, RecordedAsOf
 from domain.errors import CorruptLogError
 from domain.identifiers import ORIGIN, CommitId, DocumentHash, Position, StreamName
@@ -39,28 +41,6 @@ from domain.ports.clock import ClockPort
 from domain.ports.storage import Damage, RowVersion, View, ViewChange
 from domain.timestamps import from_micros, to_micros
 
-_BATCH = 1000  # rows that are turned into objects between two turns of the event loop
-_PAYLOAD_BATCH = 2000  # these are little more than rows as they come
-
-_EVENTS = """
-    SELECT position, commit_id, recorded_at_us, effective_at_us, stream, stream_version, type,
-           schema_version, data, leaf_hash
-    FROM events JOIN commits USING (commit_number)
-"""
-_PAYLOADS = """
-    SELECT position, recorded_at_us, effective_at_us, stream, type, schema_version, data
-    FROM events JOIN commits USING (commit_number)
-"""
-_OF_CATEGORY = """
-    AND substr(stream, 1, instr(stream || '-', '-') - 1) IN (SELECT value FROM json_each(?3))
-"""
-# Found by the index: where they are few among many, nothing else of the log is looked at.
-_CANDIDATES = """
-    SELECT candidate.position FROM json_each(?3) AS category CROSS JOIN events AS candidate
-    WHERE candidate.stream = category.value
-       OR candidate.stream >= category.value || '-' AND candidate.stream < category.value || '.'
-"""
-_FEW = 5000
 _COMMITS = """
     SELECT commit_id, recorded_at_us, effective_at_us, first_position, last_position, root
     FROM commits
@@ -119,33 +99,13 @@ class SqliteStorage:
         categories: Sequence[str] | None = None,
     ) -> AsyncIterator[Sequence[StoredEvent]]:
         last = (await self.head()).position if upto is None else upto
-        sql = f"{_EVENTS} WHERE position > ?1 AND position <= ?2"
-        arguments: list[Any] = []
-        if categories is not None:
-            arguments = [json.dumps(categories)]
-            sql += _OF_CATEGORY
-            if last - after > _FEW and await self._are_few(after, last, *arguments):
-                sql += f" AND position IN ({_CANDIDATES})"
-        sql += f" ORDER BY position LIMIT {_BATCH}"
-        while rows := await self._database.fetch(sql, after, last, *arguments):
-            yield [_event(row) for row in rows]
-            after = beyond(after, rows[-1][0])
+        async for batch in sqlite_events.read(self._database, after, last, categories):
+            yield batch
 
-    async def _are_few(self, *arguments: Any) -> bool:
-        """Whether there are few events of some categories in all of the log."""
-        return len(await self._database.fetch(f"{_CANDIDATES} LIMIT {_FEW}", *arguments)) < _FEW
-
-    async def payloads(
+    def payloads(
         self, *, upto: Position, categories: Sequence[str]
     ) -> AsyncIterator[Sequence[Payload]]:
-        sql = (
-            f"{_PAYLOADS} WHERE position > ?1 AND position <= ?2 {_OF_CATEGORY}"
-            f" ORDER BY position LIMIT {_PAYLOAD_BATCH}"
-        )
-        after = ORIGIN
-        while rows := await self._database.fetch(sql, after, upto, json.dumps(categories)):
-            yield [Payload._make(row) for row in rows]
-            after = beyond(after, rows[-1][0])
+        return sqlite_events.payloads(self._database, upto, categories)
 
     async def head(self) -> Head:
         return _head(await self._one_commit("ORDER BY commit_number DESC"))
@@ -182,8 +142,8 @@ class SqliteStorage:
         return next(iter(await self._event_of(stream, 1)), None)
 
     async def _event_of(self, stream: StreamName, version: int) -> list[StoredEvent]:
-        sql = f"{_EVENTS} WHERE stream = ? AND stream_version = ?"
-        return [_event(row) for row in await self._database.fetch(sql, stream, version)]
+        sql = f"{EVENTS} WHERE stream = ? AND stream_version = ?"
+        return [event_of(row) for row in await self._database.fetch(sql, stream, version)]
 
     async def in_effect(
         self, stream: StreamName, effective_at: datetime, *, upto: Position
@@ -207,7 +167,7 @@ class SqliteStorage:
         return _commit(rows[0]) if rows else None
 
     async def commits(self, *, after: Position = ORIGIN) -> AsyncIterator[Sequence[StoredCommit]]:
-        sql = f"{_COMMITS} WHERE first_position > ? ORDER BY first_position LIMIT {_BATCH}"
+        sql = f"{_COMMITS} WHERE first_position > ? ORDER BY first_position LIMIT {BATCH}"
         while rows := await self._database.fetch(sql, after):
             yield [_commit(row) for row in rows]
             after = beyond(after, rows[-1][3])
@@ -249,7 +209,7 @@ class SqliteStorage:
         return moved
 
     async def rows(self, view: View) -> AsyncIterator[Sequence[tuple[str, bytes]]]:
-        sql = f"{sqlite_views.ROWS} LIMIT {_BATCH}"
+        sql = f"{sqlite_views.ROWS} LIMIT {BATCH}"
         start = ""
         while rows := await self._database.fetch(sql, view.projection, view.version, start):
             yield rows
@@ -292,9 +252,9 @@ async def _find_commit(db: aiosqlite.Connection, commit_id: CommitId) -> StoredC
 
 async def _events_of(db: aiosqlite.Connection, commit: StoredCommit) -> Sequence[StoredEvent]:
     rows = await db.execute_fetchall(
-        f"{_EVENTS} WHERE commit_id = ? ORDER BY position", (commit.commit_id,)
+        f"{EVENTS} WHERE commit_id = ? ORDER BY position", (commit.commit_id,)
     )
-    return [_event(row) for row in rows]
+    return [event_of(row) for row in rows]
 
 
 async def _standing(db: aiosqlite.Connection, streams: Iterable[StreamName]) -> Standing:
@@ -366,24 +326,6 @@ def _event_row(event: StoredEvent, commit_number: int | None) -> tuple[Any, ...]
         event.data,
         event.leaf_hash,
     )
-
-
-def _event(row: Sequence[Any]) -> StoredEvent:
-    try:
-        return StoredEvent(
-            position=row[0],
-            commit_id=row[1],
-            recorded_at=from_micros(row[2]),
-            effective_at=from_micros(row[3]),
-            stream=row[4],
-            stream_version=row[5],
-            type=row[6],
-            schema_version=row[7],
-            data=row[8],
-            leaf_hash=row[9],
-        )
-    except OverflowError as error:
-        raise CorruptLogError(f"position {row[0]}: its commit has an impossible time") from error
 
 
 def _head(last: StoredCommit | None) -> Head:

@@ -15,6 +15,8 @@ from domain.errors import CorruptLogError, StorageUnavailableError
 
 _T = TypeVar("_T", int, str)
 
+BATCH = 1000  # rows that are turned into objects between two turns of the event loop
+
 SCHEMA = Path(__file__).with_name("schema.sql")
 # In a file that SQLite makes where it needs one, and that ends with the connection.
 _STAGING = """

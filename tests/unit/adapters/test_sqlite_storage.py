@@ -16,7 +16,7 @@ import anyio.lowlevel
 import anyio.to_thread
 import pytest
 
-from adapters.storage import sqlite
+from adapters.storage import sqlite_events
 from adapters.storage.sqlite import SqliteStorage
 from adapters.storage.sqlite_database import SqliteDatabase
 from domain.errors import (
@@ -383,7 +383,7 @@ async def test_events_of_a_category_are_found_in_every_way(
     storage: SqliteStorage, monkeypatch: pytest.MonkeyPatch, few: int
 ) -> None:
     """By their index where they are few and the log is long, else by a walk over the log."""
-    monkeypatch.setattr(sqlite, "_FEW", few)
+    monkeypatch.setattr(sqlite_events, "_FEW", few)
     for number in range(4):
         await storage.append(new_commit(str(number), write("a-x", count=3), write("b")))
     events = await collect(storage.read())
