@@ -72,7 +72,9 @@ def server_version(
     Raises:
         ServerNotFoundError
     """
-    for served in versions_of(versions, include_deleted=include_deleted):
+    for served in versions:
+        if served.is_deleted and not include_deleted:
+            continue
         if served.is_latest if version == LATEST else served.version == version:
             return served
     raise ServerNotFoundError("Server not found")

@@ -7,6 +7,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, compress, dropwhile, islice
 from operator import attrgetter
+from typing import TypeVar
 
 import attrs
 
@@ -28,6 +29,8 @@ from domain.ports.scratch import ScratchFile
 from domain.timestamps import to_micros
 
 __all__ = ["RegistryIndex", "ServedName", "ServedVersion", "build_index"]
+
+_T = TypeVar("_T")
 
 _LATEST = "latest"
 _LOT = 64  # names that are looked into at a time
@@ -154,7 +157,7 @@ class RegistryIndex:
         """The same in parts, of which none takes long to look through."""
         if filters.search:
             return self._searched(filters, after)
-        return _listed(self._servers(after), filters, after)
+        return _listed(_from(self.servers, self._first(after)), filters, after)
 
     def names(self) -> Iterator[ServedName]:
         """All names of all kinds, in order."""
@@ -183,19 +186,19 @@ class RegistryIndex:
         self, wanted: _Wanted, after: ServerKey | None
     ) -> Iterator[Iterable[ServedName]]:
         """The names that may have what is searched for, from that of a key on."""
-        shelves = self._servers(after)
-        end = bisect_left(self.firsts, (EntryKind.SERVER, "")) + len(self.servers)
-        found = slots_with(self.marks, len(self.shelves), wanted.needle)[end - len(shelves) : end]
+        begin, first = bisect_left(self.firsts, (EntryKind.SERVER, "")), self._first(after)
+        found = slots_with(self.marks, len(self.shelves), wanted.needle)
+        found = found[begin : begin + len(self.servers)]
         since_us, start = wanted.since_us, after[0] if after else ""
-        for shelf, slots in compress(zip(shelves, found, strict=False), found):
-            if since_us is None or shelf.updated_us > since_us:
-                yield shelf.names_in(slots, start)
+        for at in compress(range(first, len(found)), found[first:]):
+            if since_us is None or self.servers[at].updated_us > since_us:
+                yield self.servers[at].names_in(found[at], start)
             start = ""
 
-    def _servers(self, after: ServerKey | None) -> Sequence[Shelf]:
-        """The shelves of the servers from that of a key on."""
+    def _first(self, after: ServerKey | None) -> int:
+        """Which of the shelves of servers is that of a key."""
         name = after[0] if after else ""
-        return self.servers[max(bisect_right(self.first_servers, name) - 1, 0) :]
+        return max(bisect_right(self.first_servers, name) - 1, 0)
 
 
 def _listed(
@@ -215,7 +218,7 @@ def _offered(
     """The versions of a shelf, without many that will not pass."""
     versions = shelf.latest if version == _LATEST else shelf.versions
     if after:
-        return islice(versions, bisect_right(versions, after, key=_key), None)
+        return _from(versions, bisect_right(versions, after, key=_key))
     if versions is shelf.versions and shelf.oldest_us <= since_us:
         return chain.from_iterable(shelf.updated_since(since_us))
     return versions
@@ -231,6 +234,11 @@ def _passed(
     if shelf.has_deleted and not filters.shows_deleted:
         versions = (served for served in versions if not served.is_deleted)
     return versions
+
+
+def _from(things: Sequence[_T], start: int) -> Iterator[_T]:
+    """Those from a place on. None of the others is touched, which a slice of an iterator does."""
+    return map(things.__getitem__, range(start, len(things)))
 
 
 def _beyond(versions: Iterator[ServedVersion], key: ServerKey) -> Iterator[ServedVersion]:

@@ -1,9 +1,8 @@
 """An answer as endpoints make it, and as it is sent: in a coding, with all of its headers."""
 
 import re
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import lru_cache, partial
-from itertools import starmap
 
 import anyio.to_thread
 import attrs
@@ -100,18 +99,14 @@ def _sent(answer: Answer, status: int, coding: str, body: bytes) -> SentAnswer:
         headers["ETag"] = coded_tag(answer.tag, coding)
     if answer.is_text:
         headers["Vary"] = "Accept-Encoding"
-    if status not in (204, 304):
-        headers["Content-Length"] = str(len(body))
-        if answer.media_type:
-            headers["Content-Type"] = answer.media_type
-        if coding != IDENTITY:
-            headers["Content-Encoding"] = coding
-    return SentAnswer(status=status, headers=raw_headers(headers), body=body)
-
-
-def raw_headers(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    """Headers as ASGI has them, with those of every answer."""
-    return [*starmap(_raw, headers.items()), *_RAW_CORS]
+    if status in (204, 304):
+        return SentAnswer(status=status, headers=[*_raw(*headers.items())], body=body)
+    if answer.media_type:
+        headers["Content-Type"] = answer.media_type
+    if coding != IDENTITY:
+        headers["Content-Encoding"] = coding
+    length = b"content-length", b"%d" % len(body)
+    return SentAnswer(status=status, headers=[length, *_raw(*headers.items())], body=body)
 
 
 @lru_cache(maxsize=32)
@@ -119,9 +114,10 @@ def _is_text(media_type: str) -> bool:
     return _TEXT.match(media_type) is not None
 
 
-@lru_cache(maxsize=1024)
-def _raw(name: str, value: str) -> tuple[bytes, bytes]:
-    return name.lower().encode("latin-1"), value.encode("latin-1")
-
-
-_RAW_CORS = [(name.lower().encode(), value.encode()) for name, value in CORS.items()]
+@lru_cache(maxsize=256)
+def _raw(*headers: tuple[str, str]) -> Sequence[tuple[bytes, bytes]]:
+    """As ASGI has them, with those of every answer. Most have the same but for their length."""
+    return [
+        (name.lower().encode("latin-1"), value.encode("latin-1"))
+        for name, value in (*headers, *CORS.items())
+    ]
