@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from application.codec import decode
-from application.plain_revisions import plain_revision
+from application.plain_revisions import revised_document
 from domain.errors import CorruptLogError
 from domain.events import DocumentRedacted, EntryListed, EntryRevised
 from domain.identifiers import DocumentHash, Position, StreamName
@@ -79,8 +79,8 @@ class LogCheck:
             self.note(event.position, f"stream {event.stream} goes back in time")
 
     def _payload(self, event: StoredEvent) -> None:
-        if plain := plain_revision(event.type, event.schema_version, event.data):
-            self.named.setdefault(plain[1], event.position)
+        if document := revised_document(event.type, event.schema_version, event.data):
+            self.named.setdefault(document, event.position)
             return
         try:
             decoded = decode(event)

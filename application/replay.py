@@ -14,7 +14,7 @@ from application.codec import decode
 from application.documents import Documents
 from application.event_log import CATALOG, CONFIG, EventLog, source_of
 from application.moments import Moment
-from application.plain_revisions import plain_revision
+from application.plain_revisions import revised_key
 from application.projections.catalogs import Catalogs, fold_recorded
 from application.queries import live_servers
 from application.registry_version import ALWAYS, RegistryVersion, find_registry, registry_version
@@ -110,14 +110,14 @@ class _Folding:
         self.definitions = redefine(self.definitions, [(from_micros(payload.recorded_at), event)])
 
     def _keep(self, payload: Payload) -> None:
-        """Of plain revisions the last of each entry, which says all that those before it said."""
+        """Of revisions the last of each entry, which says all that those before it said."""
         _, _, effective_at, stream, name, schema_version, data = payload
         if stream not in self._began:
             self._began[stream] = effective_at
         if self._until is not None and effective_at > self._until:
             return
-        if revision := plain_revision(name, schema_version, data):
-            self._revisions[stream, revision[0]] = payload
+        if key := revised_key(name, schema_version, data):
+            self._revisions[stream, key] = payload
         else:
             self._others.append(payload)
 

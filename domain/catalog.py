@@ -2,7 +2,7 @@
 
 import itertools
 import operator
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 import attrs
@@ -169,6 +169,7 @@ def _unfold_name(
 ) -> tuple[Versions, list[VersionChange]]:
     listed, departed = dict(versions.listed), dict(versions.departed)
     changes: list[VersionChange] = []
+    flagged = next((version for version, entry in listed.items() if entry.is_latest), None)
     for at, commit in itertools.groupby(history, key=operator.itemgetter(0)):
         touched: dict[str, EntryKey] = {}
         outranks = False
@@ -176,8 +177,11 @@ def _unfold_name(
             _, position, event = recorded
             touched[event.key.version] = event.key
             outranks |= _apply(listed, departed, recorded)
-        moved = _flag_latest(listed, at, touched) if outranks else ()
-        for key in (*touched.values(), *moved):
+        if outranks:
+            before, flagged = flagged, _highest(listed, touched, flagged)
+            for entry in _flag(listed, before, flagged, at):
+                touched.setdefault(entry.version, entry.key)
+        for key in touched.values():
             state = listed.get(key.version) or departed[key.version]
             changes.append(VersionChange(position, key, state))
     return Versions(listed, departed), changes
@@ -263,15 +267,38 @@ def _status_changed(entry: CatalogEntry, event: EntryStatusChanged, at: datetime
     )
 
 
-def _flag_latest(
-    listed: dict[str, CatalogEntry], at: datetime, touched: Container[str]
-) -> Sequence[EntryKey]:
-    """Put the flag where it belongs. A version that gains or loses it has changed.
+def _highest(
+    listed: Mapping[str, CatalogEntry], touched: Collection[str], flagged: str | None
+) -> str | None:
+    """The latest version after a commit. What it did not touch stays below what had the flag."""
+    if flagged is None or flagged in touched:
+        highest = latest(listed.values())
+    else:
+        highest = latest(listed[version] for version in (flagged, *touched) if version in listed)
+    return highest.version if highest else None
 
-    Returns those that changed by that alone.
-    """
-    highest = latest(listed.values())
-    moved = [entry for entry in listed.values() if entry.is_latest != (entry is highest)]
-    for entry in moved:
-        listed[entry.version] = attrs.evolve(entry, is_latest=entry is highest, changed_at=at)
-    return [entry.key for entry in moved if entry.version not in touched]
+
+def _flag(
+    listed: dict[str, CatalogEntry], before: str | None, highest: str | None, at: datetime
+) -> Iterable[CatalogEntry]:
+    """Put the flag where it belongs, and tell what it left or came to: that has changed."""
+    for version in dict.fromkeys((before, highest)):
+        entry = listed.get(version) if version else None
+        if entry and entry.is_latest != (version == highest):
+            entry = listed[entry.version] = _flagged(entry, not entry.is_latest, at)
+            yield entry
+
+
+def _flagged(entry: CatalogEntry, is_latest: bool, at: datetime) -> CatalogEntry:
+    return CatalogEntry(
+        key=entry.key,
+        document_hash=entry.document_hash,
+        document_position=entry.document_position,
+        title=entry.title,
+        tags=entry.tags,
+        lifecycle=entry.lifecycle,
+        first_recorded_at=entry.first_recorded_at,
+        status_recorded_at=entry.status_recorded_at,
+        changed_at=at,
+        is_latest=is_latest,
+    )

@@ -102,7 +102,9 @@ def check_apart(config: Config, data_dir: Path) -> Apart | None:
     """How `verify` has half of a log checked in a process of its own, if that is in a file."""
     if config.storage.type == "memory":
         return None
-    return checked_apart(partial(SqliteStorage.open, _log_file(config, data_dir), SystemClock()))
+    return checked_apart(
+        partial(SqliteStorage.open_whole, _log_file(config, data_dir), SystemClock())
+    )
 
 
 def _log_file(config: Config, data_dir: Path) -> Path:

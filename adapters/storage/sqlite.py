@@ -18,9 +18,9 @@ from adapters.storage import (
     sqlite_views,
 )
 from adapters.storage.growth import Growth
-from adapters.storage.sqlite_database import BATCH, SqliteDatabase, beyond
+from adapters.storage.sqlite_database import BATCH, SqliteDatabase, beyond, read_through
 from adapters.storage.sqlite_documents import SqliteDocuments
-from adapters.storage.sqlite_events import EVENTS, event_of
+from adapters.storage.sqlite_events import EVENTS, events_of
 from domain.asof import AtPosition, AtRecorded, RecordedAsOf
 from domain.errors import CorruptLogError
 from domain.identifiers import ORIGIN, CommitId, DocumentHash, Position, StreamName
@@ -64,6 +64,12 @@ class SqliteStorage:
             StorageUnavailableError
         """
         return cls(await SqliteDatabase.open(path), clock)
+
+    @classmethod
+    async def open_whole(cls, path: Path, clock: ClockPort) -> Self:
+        """The same in a process that is about to read all of it, and has it not open yet."""
+        await anyio.to_thread.run_sync(read_through, path)
+        return await cls.open(path, clock)
 
     async def stage(self, commit_id: CommitId, documents: Mapping[DocumentHash, bytes]) -> None:
         bodies = await self._documents.pack(documents)
@@ -143,7 +149,7 @@ class SqliteStorage:
 
     async def _event_of(self, stream: StreamName, version: int) -> list[StoredEvent]:
         sql = f"{EVENTS} WHERE stream = ? AND stream_version = ?"
-        return [event_of(row) for row in await self._database.fetch(sql, stream, version)]
+        return events_of(await self._database.fetch(sql, stream, version))
 
     async def in_effect(
         self, stream: StreamName, effective_at: datetime, *, upto: Position
@@ -254,7 +260,7 @@ async def _events_of(db: aiosqlite.Connection, commit: StoredCommit) -> Sequence
     rows = await db.execute_fetchall(
         f"{EVENTS} WHERE commit_id = ? ORDER BY position", (commit.commit_id,)
     )
-    return [event_of(row) for row in rows]
+    return events_of(list(rows))
 
 
 async def _standing(db: aiosqlite.Connection, streams: Iterable[StreamName]) -> Standing:

@@ -31,7 +31,7 @@ async def test_the_second_half_is_checked_in_a_process_of_its_own(
             await storage.append(commit)
     tamper(path, "UPDATE events SET stream_version = 7 WHERE position = 4")
     async with opened(path) as storage:
-        apart = checked_apart(partial(SqliteStorage.open, path, SystemClock()))
+        apart = checked_apart(partial(SqliteStorage.open_whole, path, SystemClock()))
         in_two, here = await verify(storage, apart=apart), await verify(storage)
     assert (in_two.root, in_two.events, in_two.documents) == (here.root, 4, 4)
     assert set(in_two.damages) == set(here.damages)
