@@ -31,10 +31,23 @@ class Routes:
                 key = _area(route.template), endpoint.method
                 self._by_area.setdefault(key, []).append(route)
         self._methods = tuple(dict.fromkeys(method for _, method in self._by_area))
+        # Most requests are for one of these.
+        self._fixed = {
+            (route.endpoint.method, route.template): self._found(
+                route.endpoint.method, route.template
+            )
+            for routes in self._by_area.values()
+            for route in routes
+            if "{" not in route.template
+        }
 
     def find(self, method: str, path: str) -> tuple[Route, Mapping[str, str]] | None:
         """The route of a path, and the parameters in it. HEAD is everywhere where GET is."""
-        for route in self._routes("GET" if method == "HEAD" else method, path):
+        method = "GET" if method == "HEAD" else method
+        return self._fixed.get((method, path)) or self._found(method, path)
+
+    def _found(self, method: str, path: str) -> tuple[Route, Mapping[str, str]] | None:
+        for route in self._by_area.get((_area(path), method), ()):
             if match := route.pattern.match(path):
                 return route, match.groupdict()
         return None
@@ -43,9 +56,6 @@ class Routes:
         """The methods of all endpoints that have the path."""
         found = [method for method in self._methods if self.find(method, path)]
         return [*found, "HEAD"] if "GET" in found else found
-
-    def _routes(self, method: str, path: str) -> Sequence[Route]:
-        return self._by_area.get((_area(path), method), ())
 
 
 def _area(path: str) -> str:
