@@ -5,6 +5,7 @@ import os
 import stat
 import time
 from collections.abc import Mapping
+from io import FileIO
 from pathlib import Path
 from typing import IO
 
@@ -78,18 +79,28 @@ class _LastRead:
     """What a file looked like when it was read, where that tells it from any other content."""
 
     look: tuple[int, ...] | None = None
+    size: int | None = None
     revision: str | None = None
 
     def note(
-        self, before: os.stat_result, after: os.stat_result, revision: str, settled_seconds: float
+        self,
+        before: os.stat_result,
+        after: os.stat_result,
+        revision: str | None,
+        settled_seconds: float,
     ) -> None:
         age = time.time() - max(after.st_mtime, after.st_ctime)
         is_settled = age > settled_seconds and _look(before) == _look(after)
         self.look = _look(after) if is_settled else None
+        self.size = after.st_size
         self.revision = revision
 
     def was(self, status: os.stat_result, revision: str | None) -> bool:
         return revision is not None and (self.look, self.revision) == (_look(status), revision)
+
+    def may_be(self, status: os.stat_result, revision: str | None) -> bool:
+        """Whether a look into it may show the same content."""
+        return revision is not None and (self.size, self.revision) == (status.st_size, revision)
 
 
 def _look(status: os.stat_result) -> tuple[int, ...]:
@@ -132,15 +143,17 @@ class FileSource:
                 self._check(before)
                 if self._last.was(before, known_revision):
                     return None
-                content, revision = self._copied(file)
-                after = os.fstat(file.fileno())
-                self._last.note(before, after, revision, self.settled_seconds)
+                found = None
+                if not (self._last.may_be(before, known_revision) and _is(file, known_revision)):
+                    found = self._copied(file)
+                revision = found[1] if found else known_revision
+                self._last.note(before, os.fstat(file.fileno()), revision, self.settled_seconds)
         except OSError as error:
             raise _unreadable(self.path, error) from error
-        if revision == known_revision:
-            close(content)
+        if found and revision == known_revision:
+            close(found[0])
             return None
-        return content, revision
+        return found
 
     def _copied(self, file: IO[bytes]) -> tuple[Payload, str]:
         """A copy of the content, and its revision."""
@@ -164,6 +177,13 @@ class FileSource:
             f"{self.path} is larger than {self.max_bytes} bytes: split it into several"
             " sources, or check that `path` names a registry file"
         )
+
+
+def _is(file: FileIO, revision: str | None) -> bool:
+    """Whether that is the revision of a file, of which nothing was read so far or is then."""
+    found = f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+    file.seek(0)
+    return found == revision
 
 
 def _open_at_once(path: str, flags: int) -> int:

@@ -59,9 +59,11 @@ async def test_unchanged_means_equal_content(old: bytes, new: bytes) -> None:
     with TemporaryDirectory() as folder:
         file = Path(folder) / "registry.json"
         file.write_bytes(old)
-        revision = await revision_of(file)
+        source = FileSource(path=str(file), settled_seconds=3600.0)
+        revision = await read(source, None)
         file.write_bytes(new)
-        assert (await fetch(file, revision) == Unchanged()) == (old == new)
+        for another in (source, FileSource(path=str(file))):
+            assert (await another.fetch(revision) == Unchanged()) == (old == new)
 
 
 async def test_rewritten_file_with_the_same_content_is_unchanged(tmp_path: Path) -> None:
@@ -191,6 +193,19 @@ async def test_large_file_is_copied(tmp_path: Path) -> None:
         assert payload.file.read() == b"x" * (LARGE_BYTES + 1)
         content = payload.file
     assert content.closed
+
+
+async def test_large_file_is_not_copied_to_see_that_it_is_the_same(tmp_path: Path) -> None:
+    """It is, when it was written again."""
+    file, spools = tmp_path / "registry.json", tmp_path / "spools"
+    file.write_bytes(b"x" * (LARGE_BYTES + 1))
+    source = FileSource(path=str(file), spool_dir=spools, settled_seconds=3600.0)
+    result = await source.fetch(None)
+    assert isinstance(result, Fetched)
+    assert len([payload async for payload in result.payloads]) == 1
+    spools.rmdir()
+    assert await source.fetch(result.revision()) == Unchanged()
+    assert not spools.exists()
 
 
 @pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="needs Linux")
