@@ -82,12 +82,12 @@ async def verify(
 def _middle(commits: Sequence[StoredCommit]) -> Position:
     """Where a commit near the middle of a long log ends, ORIGIN in a short one.
 
-    Beyond it are the fewer events, because who checks those starts later.
+    Beyond it are the fewer events, because who checks those checks the storage itself too.
     """
     ends = [commit.last_position for commit in commits]
     if not ends or ends[-1] < _WORTH_A_PROCESS:
         return ORIGIN
-    return ends[bisect_left(ends, ends[-1] * 11 // 20)]
+    return ends[bisect_left(ends, ends[-1] * 3 // 5)]
 
 
 async def _check_here(
@@ -165,32 +165,35 @@ async def _check_bodies(storage: StoragePort) -> _Bodies:
     amiss: list[tuple[DocumentHash, str]] = []
     unlisted = None
     try:
-        async for hashes in storage.document_hashes():
-            amiss += await _amiss(storage, hashes)
-            found.update(hashes)
+        async for bodies in storage.all_documents():
+            amiss += await _amiss(storage, bodies)
+            found.update(bodies)
     except _UNREADABLE as error:
         unlisted = str(error)
     return _Bodies(hashes=frozenset(found), amiss=amiss, unlisted=unlisted)
 
 
 async def _amiss(
-    storage: StoragePort, hashes: Sequence[DocumentHash]
+    storage: StoragePort, bodies: Mapping[DocumentHash, bytes | None]
 ) -> Sequence[tuple[DocumentHash, str]]:
-    """The documents that are other than their hash says. A bad one hides no other."""
-    try:
-        bodies = await storage.documents(hashes)
-    except _UNREADABLE as error:
-        if len(hashes) == 1:
-            return [(hashes[0], str(error))]
-        return [found for known in hashes for found in await _amiss(storage, [known])]
-    hashed = await anyio.to_thread.run_sync(
-        lambda: [known for known, body in bodies.items() if document_hash(body) != known]
+    """The documents that are other than their hash says."""
+    read = [(known, body) for known, body in bodies.items() if body is not None]
+    altered = await anyio.to_thread.run_sync(
+        lambda: [known for known, body in read if document_hash(body) != known]
     )
-    lost = [known for known in hashes if known not in bodies]
+    unread = [known for known, body in bodies.items() if body is None]
     return [
-        *((known, f"document {known} cannot be found by its hash") for known in lost),
-        *((known, f"document {known} has another body") for known in hashed),
+        *[(known, await _why_unread(storage, known)) for known in unread],
+        *((known, f"document {known} has another body") for known in altered),
     ]
+
+
+async def _why_unread(storage: StoragePort, known: DocumentHash) -> str:
+    try:
+        await storage.documents([known])
+    except _UNREADABLE as error:
+        return str(error)
+    return f"document {known} cannot be found by its hash"
 
 
 async def _document_damages(storage: StoragePort, check: LogCheck, bodies: _Bodies) -> list[Damage]:

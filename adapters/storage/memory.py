@@ -161,9 +161,9 @@ class MemoryStorage:
     async def grown(self) -> None:
         await self._growth.wait()
 
-    async def document_hashes(self) -> AsyncIterator[Sequence[DocumentHash]]:
+    async def all_documents(self) -> AsyncIterator[Mapping[DocumentHash, bytes | None]]:
         if self._documents:
-            yield tuple(self._documents)
+            yield dict(self._documents)
 
     async def erasures(self) -> Mapping[DocumentHash, CommitId]:
         return dict(self._erasures)

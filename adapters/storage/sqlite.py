@@ -194,8 +194,8 @@ class SqliteStorage:
     async def grown(self) -> None:
         await self._growth.wait()
 
-    def document_hashes(self) -> AsyncIterator[Sequence[DocumentHash]]:
-        return self._documents.hashes()
+    def all_documents(self) -> AsyncIterator[Mapping[DocumentHash, bytes | None]]:
+        return self._documents.all_documents()
 
     async def erasures(self) -> Mapping[DocumentHash, CommitId]:
         return await sqlite_erasure.erasures(self._database)

@@ -9,6 +9,7 @@ import anyio.to_thread
 from adapters.storage import document_body, document_dictionary
 from adapters.storage.document_body import Packing, Row
 from adapters.storage.sqlite_database import SqliteDatabase, beyond
+from domain.errors import CorruptLogError
 from domain.identifiers import DocumentHash
 from domain.log import check_documents
 
@@ -53,22 +54,35 @@ class SqliteDocuments:
             WHERE hash IN (SELECT value FROM json_each(?))
               AND hash NOT IN (SELECT hash FROM redactions)
         """
-        rows = await self._database.fetch(sql, json.dumps(list(hashes)))
+        return await self._frames(await self._database.fetch(sql, json.dumps(list(hashes))))
+
+    async def _frames(self, rows: Sequence[Row]) -> Mapping[DocumentHash, bytes]:
         frames = document_body.checked(rows)
         if self._packing.lacks(frames.values()):
             await self._learn()
         return frames
 
-    async def hashes(self) -> AsyncIterator[Sequence[DocumentHash]]:
-        """The hashes of all that have a body, in the order in which the bodies lie in the file."""
+    async def all_documents(self) -> AsyncIterator[Mapping[DocumentHash, bytes | None]]:
+        """All that have a body, in the order in which they lie in the file."""
         sql = (
-            "SELECT rowid, hash FROM documents WHERE rowid > ?"
+            "SELECT hash, body, body_crc32, rowid FROM documents WHERE rowid > ?"
             f" AND hash NOT IN (SELECT hash FROM redactions) ORDER BY rowid LIMIT {_MANY}"
         )
         after = 0
         while rows := await self._database.fetch(sql, after):
-            yield [DocumentHash(document_hash) for _, document_hash in rows]
-            after = beyond(after, rows[-1][0])
+            yield await self._readable([row[:3] for row in rows])
+            after = beyond(after, rows[-1][3])
+
+    async def _readable(self, rows: Sequence[Row]) -> Mapping[DocumentHash, bytes | None]:
+        """The bodies of rows. One that is damaged hides no other."""
+        try:
+            frames = await self._frames(rows)
+            return await anyio.to_thread.run_sync(self._packing.unpack_all, frames)
+        except (CorruptLogError, TypeError):
+            if len(rows) == 1:
+                return {rows[0][0]: None}
+            alone = [await self._readable([row]) for row in rows]
+            return {name: body for found in alone for name, body in found.items()}
 
     def unpack(self, packed: Sequence[bytes]) -> Sequence[bytes]:
         """The bodies of frames."""

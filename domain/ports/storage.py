@@ -137,8 +137,11 @@ class EventStorePort(Protocol):
         """
         ...
 
-    def document_hashes(self) -> AsyncIterator[Sequence[DocumentHash]]:
-        """The hashes of all documents that have a body, in batches, none empty."""
+    def all_documents(self) -> AsyncIterator[Mapping[DocumentHash, bytes | None]]:
+        """All documents that have a body, with it, in batches, none empty.
+
+        None where it is not what was stored: `documents` tells what is amiss.
+        """
         ...
 
     async def erasures(self) -> Mapping[DocumentHash, CommitId]:

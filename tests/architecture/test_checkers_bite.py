@@ -275,7 +275,7 @@ async def test_provability() -> None:
 async def test_tampering(world: SyncWorld) -> None:
     """A log that was damaged before anybody looked."""
     commits, events = await whole_log(world.storage)
-    hashes = [known async for batch in world.storage.document_hashes() for known in batch]
+    hashes = [known async for batch in world.storage.all_documents() for known in batch]
     documents = await world.storage.documents(hashes)
     await checkers.check_tamper_evident(commits, events, documents, stride=50)
     with pytest.raises(AssertionError):

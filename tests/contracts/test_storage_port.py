@@ -61,7 +61,7 @@ async def test_a_new_log_is_empty(storage: StoragePort) -> None:
     assert await storage.in_effect(StreamName("catalog-a"), START, upto=9) == 0
     assert await storage.effective_times([START]) == {}
     assert await storage.leaf_hashes(after=0, upto=0) == []
-    assert await collect(storage.document_hashes()) == []
+    assert await collect(storage.all_documents()) == []
     assert await storage.self_check() == []
 
 
@@ -115,7 +115,7 @@ async def test_a_commit_is_all_or_nothing(storage: StoragePort) -> None:
     assert await refusal(storage, wrong) is WrongExpectedVersionError
     assert await storage.head() == before
     assert await storage.stream_version(StreamName("a")) == 0
-    assert await collect(storage.document_hashes()) == []
+    assert await collect(storage.all_documents()) == []
     assert await refusal(storage, new_commit("2", write("a"))) is None
 
 
@@ -170,7 +170,7 @@ async def test_batches_join_to_one_read(storage: StoragePort) -> None:
     assert positions == list(range(8, 2 * EVENTS + 1))
     only_b = await collect(storage.read(after=EVENTS + 1, upto=2 * EVENTS - 1, categories=["b"]))
     assert [event.position for event in only_b] == list(range(EVENTS + 2, 2 * EVENTS))
-    assert set(await collect(storage.document_hashes())) == long.documents.keys()
+    assert set(await collect(storage.all_documents())) == long.documents.keys()
     assert await storage.documents(long.documents) == long.documents
 
 
@@ -230,7 +230,7 @@ async def test_repeating_a_commit_changes_nothing(
     for again in (commit, later):
         assert await storage.append(again) == attrs.evolve(first, repeated=True)
     assert (await whole_log(storage), clock.at) == (before, at)
-    assert await collect(storage.document_hashes()) == []
+    assert await collect(storage.all_documents()) == []
 
 
 @pytest.mark.parametrize(
@@ -353,7 +353,7 @@ async def test_documents_are_stored_once(storage: StoragePort) -> None:
     await storage.append(new_commit("2", bodies=[b"[]", b"1"]))
     known = documents_of([b"{}", b"", b"[]", b"1"])
     (unknown,) = documents_of([b"unknown"])
-    assert sorted(await collect(storage.document_hashes())) == sorted(known)
+    assert sorted(await collect(storage.all_documents())) == sorted(known)
     assert await storage.documents([*known, *known, unknown]) == known
     assert await storage.documents([unknown]) == await storage.documents([]) == {}
 
@@ -402,7 +402,7 @@ async def test_staged_documents_come_with_their_commit(storage: StoragePort) -> 
     await storage.stage(CommitId("other"), others)
     assert await storage.documents([*mine, *others]) == {}
     await storage.append(attrs.evolve(commit, documents=commit_documents))
-    assert set(await collect(storage.document_hashes())) == {*mine, inline}
+    assert set(await collect(storage.all_documents())) == {*mine, inline}
     assert await storage.documents(mine) == mine
 
 
@@ -414,7 +414,7 @@ async def test_what_was_unstaged_is_forgotten(storage: StoragePort) -> None:
     await storage.unstage(CommitId("dropped"))
     await storage.unstage(CommitId("unknown"))
     await storage.append(new_commit("dropped", write("a")))
-    assert await collect(storage.document_hashes()) == []
+    assert await collect(storage.all_documents()) == []
     await storage.append(new_commit("kept", write("a")))
     assert await storage.documents(kept) == kept
 
@@ -424,7 +424,7 @@ async def test_a_refused_commit_leaves_what_was_staged(storage: StoragePort) -> 
     bodies = documents_of([b"{}"])
     await storage.stage(CommitId("c"), bodies)
     assert await refusal(storage, new_commit("c", write("a", expected=Exactly(5))))
-    assert await collect(storage.document_hashes()) == []
+    assert await collect(storage.all_documents()) == []
     await storage.append(new_commit("c", write("a")))
     assert await storage.documents(bodies) == bodies
 
@@ -442,7 +442,7 @@ async def test_a_document_under_a_wrong_hash_is_refused(storage: StoragePort) ->
     wrong = attrs.evolve(good, documents={**good.documents, **bad})
     assert await refusal(storage, wrong) is CorruptLogError
     assert await whole_log(storage) == ([], [])
-    assert await collect(storage.document_hashes()) == []
+    assert await collect(storage.all_documents()) == []
     assert await refusal(storage, good) is None
 
 

@@ -27,7 +27,7 @@ async def keep_redacting(directory: Path) -> None:
     """Redact until killed, or until nothing is left."""
     settings = settings_in(directory)
     async with opened(settings.config, settings.data_dir, must_exist=True) as container:
-        for known in await collect(container.storage().document_hashes()):
+        for known in await collect(container.storage().all_documents()):
             await redact(container.redactions(), known)
             sys.stdout.write(f"{known}\n")
             sys.stdout.flush()

@@ -75,7 +75,7 @@ async def check(directory: Path, acknowledged: set[str]) -> set[str]:
         redacted = await redactions_in_log(container.log())
         assert redacted.keys() == (await storage.erasures()).keys()
         assert acknowledged <= redacted.keys()
-        kept = [known async for batch in storage.document_hashes() for known in batch]
+        kept = [known async for batch in storage.all_documents() for known in batch]
         assert len(kept) + len(redacted) == DOCUMENTS
         assert (await storage.documents(kept)).keys() == set(kept)
         for known in redacted:

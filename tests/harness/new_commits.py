@@ -1,7 +1,7 @@
 """Small commits for tests of what stores them, and how to read a log back whole."""
 
 import hashlib
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -55,7 +55,7 @@ def documents_of(bodies: Iterable[bytes]) -> Mapping[DocumentHash, bytes]:
     return {DocumentHash(hashlib.sha256(body).hexdigest()): body for body in bodies}
 
 
-async def collect(batches: AsyncIterator[Sequence[T]]) -> list[T]:
+async def collect(batches: AsyncIterator[Collection[T]]) -> list[T]:
     """All that comes in batches, none of which may be empty."""
     collected: list[T] = []
     async for batch in batches:

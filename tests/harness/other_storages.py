@@ -84,8 +84,8 @@ class CopiedLog:
     async def documents(self, hashes: Iterable[DocumentHash]) -> Mapping[DocumentHash, bytes]:
         return {known: self.bodies[known] for known in hashes}
 
-    async def document_hashes(self) -> AsyncIterator[Sequence[DocumentHash]]:
-        yield list(self.bodies)
+    async def all_documents(self) -> AsyncIterator[Mapping[DocumentHash, bytes | None]]:
+        yield self.bodies
 
     async def erasures(self) -> Mapping[DocumentHash, CommitId]:
         return self.erased

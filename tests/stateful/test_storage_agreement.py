@@ -222,7 +222,7 @@ class StorageAgreement(RuleBasedStateMachine):
     @rule(hashes=st.lists(st.sampled_from(HASHES)))
     def look_up_documents(self, hashes: Sequence[DocumentHash]) -> None:
         self.agree(lambda storage: storage.documents(hashes))
-        self.agree(lambda storage: _sorted(collect(storage.document_hashes())))
+        self.agree(lambda storage: _sorted(collect(storage.all_documents())))
 
     @rule(position=positions)
     def resolve_position(self, position: int) -> None:

@@ -274,7 +274,7 @@ async def _check_unchanged(history: list[list[str]], data: st.DataObject) -> Non
 
 
 async def every_body(world: SyncWorld) -> Mapping[DocumentHash, bytes]:
-    hashes = [known async for batch in world.storage.document_hashes() for known in batch]
+    hashes = [known async for batch in world.storage.all_documents() for known in batch]
     return await world.storage.documents(hashes)
 
 

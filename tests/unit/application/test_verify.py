@@ -38,7 +38,7 @@ async def world() -> SyncWorld:
 async def copied(world: SyncWorld) -> CopiedLog:
     """A copy of that log."""
     commits, events = await whole_log(world.storage)
-    hashes = await collect(world.storage.document_hashes())
+    hashes = await collect(world.storage.all_documents())
     assert [commit.last_position for commit in commits] == [2, 5, 7]
     return CopiedLog(
         commits_read=commits, events=events, bodies=await world.storage.documents(hashes)
@@ -212,10 +212,11 @@ class BrokenLog(CopiedLog):
             raise CorruptLogError(f"bad body {min(bad)}")
         return {known: self.bodies[known] for known in hashes if known not in self.not_found}
 
-    async def document_hashes(self) -> AsyncIterator[Sequence[DocumentHash]]:
+    async def all_documents(self) -> AsyncIterator[Mapping[DocumentHash, bytes | None]]:
         if not self.lists_documents:
             raise CorruptLogError("bad table")
-        yield list(self.bodies)
+        amiss = self.unreadable | self.not_found
+        yield {known: None if known in amiss else body for known, body in self.bodies.items()}
 
     async def self_check(self) -> Sequence[Damage]:
         return self.own_damages
@@ -234,7 +235,7 @@ async def test_what_cannot_be_read_ends_the_walk_and_not_the_check(copied: Copie
 
 
 async def test_one_unreadable_document_hides_no_other(copied: CopiedLog) -> None:
-    """Where a batch cannot be read, each body is tried by itself."""
+    """It is told why it cannot be read."""
     altered = body(3, b"{}")(copied)
     bad = DocumentHash(next(h for h in copied.bodies if h.encode() in copied.events[3].data))
     damages = (await verify(broken(altered, unreadable=frozenset({bad})))).damages
@@ -242,8 +243,8 @@ async def test_one_unreadable_document_hides_no_other(copied: CopiedLog) -> None
     assert damages[1].what == f"bad body {bad}"
 
 
-async def test_a_document_that_is_listed_and_not_found_is_named(copied: CopiedLog) -> None:
-    """A damaged index hides a body from those who ask for it by its hash."""
+async def test_a_document_that_is_neither_read_nor_found_is_named(copied: CopiedLog) -> None:
+    """A damaged index may hide it from those who ask for why."""
     lost = DocumentHash(next(h for h in copied.bodies if h.encode() in copied.events[3].data))
     (damage,) = (await verify(broken(copied, not_found=frozenset({lost})))).damages
     assert damage == Damage(position=4, what=f"document {lost} cannot be found by its hash")
