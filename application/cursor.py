@@ -1,9 +1,8 @@
 """Where the next page of a list starts, as one URL-safe word that carries its filters."""
 
 import base64
-import json
 from datetime import datetime
-from typing import Any
+from operator import attrgetter
 
 import attrs
 import msgspec
@@ -75,39 +74,54 @@ def decode_cursor(text: str) -> Cursor:
         return Cursor((name, version), None)
     try:
         raw = base64.b64decode(text.encode() + b"=" * (-len(text) % 4), b"-_", validate=True)
-        return _cursor_of(*json.loads(raw))
-    except (ValueError, TypeError, RecursionError, InvalidAsOfError) as error:
+        return _cursor_of(_decoder.decode(raw))
+    except (ValueError, msgspec.DecodeError, RecursionError, InvalidAsOfError) as error:
         raise InvalidCursorError(f"{text!r} is not a cursor: {_EXPECTED}") from error
 
 
-def _cursor_of(
-    name: str,
-    version: str,
-    search: str | None,
-    updated_since: str | None,
-    wanted_version: str | None,
-    include_deleted: bool | None,
-    *moment: str | None,
-) -> Cursor:
-    at, effective_at = moment or (None, None)
-    texts = (
-        name,
-        version,
-        *(t or "" for t in (search, updated_since, wanted_version, at, effective_at)),
-    )
-    if not all(isinstance(text, str) for text in texts):
-        raise TypeError("a member is not a text")
+class _Parts(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
+    """What `encode_cursor` writes. A live list has no moment."""
+
+    name: str
+    version: str
+    search: str | None
+    updated_since: str | None
+    wanted_version: str | None
+    include_deleted: bool | None
+    at: str | msgspec.UnsetType = msgspec.UNSET
+    effective_at: str | msgspec.UnsetType | None = msgspec.UNSET
+
+
+_decoder = msgspec.json.Decoder(_Parts)
+
+
+def _cursor_of(parts: _Parts) -> Cursor:
+    since = parts.updated_since
     filters = ListFilters(
-        search=search,
-        updated_since=from_rfc_3339(updated_since) if updated_since else None,
-        version=wanted_version,
-        include_deleted=include_deleted,
+        search=parts.search,
+        updated_since=from_rfc_3339(since) if since else None,
+        version=parts.wanted_version,
+        include_deleted=parts.include_deleted,
     )
-    asked = Asked(
-        at=parse_as_of(at) if at else None,
-        effective_at=from_rfc_3339(effective_at) if effective_at else None,
+    asked = NOW if parts.at is msgspec.UNSET else _asked(parts.at, parts.effective_at)
+    return Cursor((parts.name, parts.version), filters, asked)
+
+
+def _asked(at: str, effective_at: str | msgspec.UnsetType | None) -> Asked:
+    if effective_at is msgspec.UNSET:
+        raise ValueError("expected two parts of a moment")
+    return Asked(
+        at=parse_as_of(at), effective_at=from_rfc_3339(effective_at) if effective_at else None
     )
-    return Cursor((name, version), filters, asked)
+
+
+# What a request may repeat, and what of the cursor's filters it then has to be.
+_REPEATED = {
+    "search": attrgetter("search"),
+    "updated_since": attrgetter("updated_since"),
+    "version": attrgetter("version"),
+    "include_deleted": attrgetter("shows_deleted"),
+}
 
 
 def continued(asked: ListFilters, cursor: Cursor) -> ListFilters:
@@ -119,15 +133,10 @@ def continued(asked: ListFilters, cursor: Cursor) -> ListFilters:
     carried = cursor.filters
     if carried is None:
         return asked
-    meant = attrs.evolve(carried, include_deleted=carried.shows_deleted)
-    for name, value in _said(asked).items():
-        if value != getattr(meant, name):
+    for name, meant in _REPEATED.items():
+        if (value := getattr(asked, name)) is not None and value != meant(carried):
             raise InvalidCursorError(
                 f"{name} is not what the first page was asked with: {_EXPECTED}, with the same "
                 "filters or without them"
             )
     return carried
-
-
-def _said(filters: ListFilters) -> dict[str, Any]:
-    return {name: v for name, v in attrs.asdict(filters).items() if v is not None}
