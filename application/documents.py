@@ -1,7 +1,8 @@
 """Documents by hash, the ones asked for lately from memory."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import TypeAlias
 
 from application.event_log import EventLog
@@ -17,7 +18,7 @@ Packed: TypeAlias = bytes | Redaction
 """A document as the storage packs it, or why there is none any longer."""
 
 
-_FEW = 1000  # who asks for more asks once
+_FEW = 1000  # who asks for more asks once, and takes no more at a time
 
 
 class Documents:
@@ -65,6 +66,18 @@ class Documents:
         hashes = [served.entry.document_hash for served in entries]
         packed = await self.packed(hashes)
         return self.unpacked([packed[wanted] for wanted in hashes])
+
+    async def streamed(self, entries: Sequence[RegistryEntry]) -> Iterator[bytes | Redaction]:
+        """The same for very many: all are looked for now, and unpacked as they are taken.
+
+        Raises:
+            CorruptLogError: one is missing, or, later, damaged.
+        """
+        hashes = [served.entry.document_hash for served in entries]
+        packed = await self.packed(hashes)
+        lots = (hashes[start : start + _FEW] for start in range(0, len(hashes), _FEW))
+        unpacked = (self.unpacked([packed[wanted] for wanted in lot]) for lot in lots)
+        return chain.from_iterable(unpacked)
 
     async def packed(self, hashes: Collection[DocumentHash]) -> Mapping[DocumentHash, Packed]:
         """Documents as the storage packs them, for who holds many of them in memory.

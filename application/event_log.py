@@ -28,7 +28,7 @@ from domain.log import (
     StreamWrite,
 )
 from domain.ports.clock import ClockPort
-from domain.ports.storage import EventStorePort
+from domain.ports.storage import Compaction, EventStorePort, Stretch
 
 CONFIG_STREAM = StreamName("config")
 PINS_STREAM = StreamName("pins")
@@ -36,6 +36,9 @@ REDACTIONS_STREAM = StreamName("redactions")
 CATALOG, SYNC, HISTORY, CONFIG, PINS = "catalog", "sync", "history", "config", "pins"
 REDACTIONS = "redactions"
 """The categories of streams."""
+
+_REVISIONS = Compaction(type="entry.revised", member="key")
+"""A revision tells all of its entry that the revisions before it told."""
 
 
 def catalog_stream(source: SourceName) -> StreamName:
@@ -118,11 +121,19 @@ class EventLog:
         if rest:
             yield rest
 
-    def payloads(
-        self, *, upto: Position, categories: Sequence[str]
-    ) -> AsyncIterator[Sequence[Payload]]:
-        """What events say, undecoded and in order, for those who need not know all of it."""
-        return self._store.payloads(upto=upto, categories=categories)
+    async def catalog_changes(self, stretch: Stretch) -> Sequence[Payload]:
+        """What became of all catalogs, in order and undecoded, without superseded revisions."""
+        return await self._store.compacted(CATALOG, stretch, _REVISIONS)
+
+    async def end_of_commit(self, position: Position) -> Position:
+        """Where the commit ends that has an event at a position."""
+        commit = await self._store.commit_of(position)
+        return commit.last_position if commit else position
+
+    async def began(self, source: SourceName, upto: Position) -> datetime | None:
+        """When what a source had first took effect, as far as it was known at a position."""
+        first = await self._store.first_of(catalog_stream(source))
+        return first.effective_at if first and first.position <= upto else None
 
     async def end(self) -> Position:
         """The position of the last event."""

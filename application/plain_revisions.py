@@ -27,21 +27,6 @@ _PAYLOAD = re.compile(
 )
 
 
-_BEFORE_KEY, _BEHIND_KEY = b',"key":{', b'},"previous_hash":'
-
-
-def revised_key(name: str, schema_version: int, data: bytes) -> bytes | None:
-    """The key of an entry.revised, as JSON, whatever the rest says. None: only `decode` can tell.
-
-    Canonical JSON has such quotes in no text, so what is found is the member.
-    """
-    if name != _TYPE or schema_version != _SCHEMA_VERSION:
-        return None
-    start = data.find(_BEFORE_KEY)
-    end = data.find(_BEHIND_KEY, start)
-    return data[start:end] if 0 <= start < end else None
-
-
 def revised_document(name: str, schema_version: int, data: bytes) -> DocumentHash | None:
     """The document of an entry.revised, if its texts are plain. None: only `decode` can tell.
 

@@ -173,10 +173,8 @@ class Registries:
         self, definition: RegistryDefinition, position: Position
     ) -> Sequence[datetime]:
         """When what each source had first took effect, as far as it was known at a position."""
-        firsts = [
-            await self._storage.first_of(catalog_stream(source)) for source in definition.sources
-        ]
-        return [first.effective_at for first in firsts if first and first.position <= position]
+        times = [await self._log.began(source, position) for source in definition.sources]
+        return [began for began in times if began]
 
     async def every(self) -> Sequence[ServedRegistry]:
         """All registries as they are now, in the order of the configuration."""

@@ -1,7 +1,7 @@
 """The bytes of answers. Live and past answers are made here and nowhere else."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from domain.canonical_json import canonical_json
 from domain.composition import RegistryEntry
@@ -60,14 +60,8 @@ def official_meta(served: RegistryEntry) -> bytes:
     ).encode()
 
 
-def server_list(responses: Sequence[bytes], next_cursor: str | None) -> bytes:
-    """A ServerList (spec section 2)."""
-    closing = list_closing(len(responses), next_cursor)
-    return LIST_OPENING + b",".join(responses) + closing
-
-
 LIST_OPENING = b'{"servers":['
-"""What stands before the responses of a ServerList."""
+"""What stands before the responses of a ServerList (spec section 2)."""
 
 
 def list_closing(count: int, next_cursor: str | None) -> bytes:

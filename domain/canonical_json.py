@@ -5,7 +5,7 @@ Anyone with an implementation of the RFC gets the same bytes, so anyone can reco
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from domain.errors import InvalidDocumentError
@@ -26,6 +26,12 @@ def canonical_json(value: object) -> bytes:
         return _serialise(value, _MOST_LEVELS).encode()
     except UnicodeEncodeError as error:
         raise InvalidDocumentError("a string has a lone surrogate: expected Unicode") from error
+
+
+def separated(values: Iterable[bytes]) -> Iterator[bytes]:
+    """Values as they stand between the brackets of an array, one at a time."""
+    for number, value in enumerate(values):
+        yield b"," + value if number else value
 
 
 def _serialise(value: Any, levels: int) -> str:

@@ -2,7 +2,8 @@
 
 import itertools
 import operator
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 import attrs
@@ -16,7 +17,7 @@ from domain.events import (
     EntryRevised,
     EntryStatusChanged,
 )
-from domain.identifiers import DocumentHash, EntryKey, EntryName, Position
+from domain.identifiers import DocumentHash, EntryKey, EntryKind, EntryName, Position
 from domain.versions import latest
 
 
@@ -97,6 +98,10 @@ class Versions:
     listed: Mapping[str, CatalogEntry] = attrs.field(factory=dict)
     departed: Mapping[str, Departed] = attrs.field(factory=dict)
 
+    def state(self, version: str) -> CatalogEntry | Departed:
+        """What is known of a version that was once offered."""
+        return self.listed.get(version) or self.departed[version]
+
     def at_source(self, times: Mapping[datetime, datetime]) -> "Versions":
         """The same as their source had them: *times* tells when each commit took effect."""
         return Versions(
@@ -122,6 +127,8 @@ class Catalog:
             yield from versions.listed.values()
 
 
+_NONE = Versions()
+
 Recorded = tuple[datetime, Position, CatalogEvent]
 """An event with the time of its commit, which no other commit of the log has, and its position."""
 
@@ -138,37 +145,48 @@ class VersionChange:
 def evolve(catalog: Catalog, events: Iterable[Recorded]) -> Catalog:
     """Fold events into a catalog. The given catalog stays as it is.
 
+    Takes many events at once, because each call copies the table of names.
+
     Raises:
         CorruptLogError: a version changes that is not listed.
     """
-    return unfold(catalog, events)[0]
+    return _fold(catalog, events, lambda _versions, _position, _keys: None)
 
 
 def unfold(catalog: Catalog, events: Iterable[Recorded]) -> tuple[Catalog, Sequence[VersionChange]]:
-    """Fold events into a catalog, and tell what each commit did to it.
+    """The same, telling what each commit did to the catalog, name by name."""
+    changes: list[VersionChange] = []
 
-    Takes many events at once, because each call copies the table of names. Names do not
-    touch each other, so each is folded by itself, commit by commit.
+    def note(versions: Versions, position: Position, keys: Iterable[EntryKey]) -> None:
+        changes.extend(VersionChange(position, key, versions.state(key.version)) for key in keys)
 
-    Raises:
-        CorruptLogError: a version changes that is not listed.
-    """
-    by_name: dict[EntryName, list[Recorded]] = {}
+    return _fold(catalog, events, note), changes
+
+
+def _fold(
+    catalog: Catalog,
+    events: Iterable[Recorded],
+    note: Callable[[Versions, Position, Iterable[EntryKey]], None],
+) -> Catalog:
+    """Names do not touch each other, so each is folded by itself, commit by commit."""
+    by_name: dict[tuple[EntryKind, str], list[Recorded]] = defaultdict(list)
     for recorded in events:
-        by_name.setdefault(recorded[2].key.entry_name, []).append(recorded)
-    evolved: dict[EntryName, Versions] = {}
-    changes: list[VersionChange] = []
-    for name, history in by_name.items():
-        evolved[name], changed = _unfold_name(catalog.names.get(name, Versions()), history)
-        changes += changed
-    return Catalog({**catalog.names, **evolved}), changes
+        key = recorded[2].key
+        by_name[key.kind, key.name].append(recorded)  # a tuple is made and compared faster
+    names = dict(catalog.names)
+    for (kind, name), history in by_name.items():
+        before = names.get(EntryName(kind, name), _NONE)
+        listed, departed = dict(before.listed), dict(before.departed)
+        names[EntryName(kind, name)] = versions = Versions(listed, departed)
+        for position, touched in _fold_name(listed, departed, history):
+            note(versions, position, touched)
+    return Catalog(names)
 
 
-def _unfold_name(
-    versions: Versions, history: list[Recorded]
-) -> tuple[Versions, list[VersionChange]]:
-    listed, departed = dict(versions.listed), dict(versions.departed)
-    changes: list[VersionChange] = []
+def _fold_name(
+    listed: dict[str, CatalogEntry], departed: dict[str, Departed], history: Iterable[Recorded]
+) -> Iterator[tuple[Position, Iterable[EntryKey]]]:
+    """Commit by commit. Tells the last position of each, and what it touched."""
     flagged = next((version for version, entry in listed.items() if entry.is_latest), None)
     for at, commit in itertools.groupby(history, key=operator.itemgetter(0)):
         touched: dict[str, EntryKey] = {}
@@ -181,10 +199,7 @@ def _unfold_name(
             before, flagged = flagged, _highest(listed, touched, flagged)
             for entry in _flag(listed, before, flagged, at):
                 touched.setdefault(entry.version, entry.key)
-        for key in touched.values():
-            state = listed.get(key.version) or departed[key.version]
-            changes.append(VersionChange(position, key, state))
-    return Versions(listed, departed), changes
+        yield position, touched.values()
 
 
 def _apply(

@@ -1,7 +1,11 @@
 """A log and views that live as long as the process: for tests and for trying things out."""
 
+import json
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
+from operator import attrgetter
+from typing import Any
 
 import attrs
 
@@ -26,7 +30,7 @@ from domain.log import (
 )
 from domain.merkle import Frontier
 from domain.ports.clock import ClockPort
-from domain.ports.storage import Damage, RowVersion, View, ViewChange
+from domain.ports.storage import Compaction, Damage, RowVersion, Stretch, View, ViewChange
 
 
 class MemoryStorage:
@@ -105,11 +109,15 @@ class MemoryStorage:
         if wanted:
             yield wanted
 
-    async def payloads(
-        self, *, upto: Position, categories: Sequence[str]
-    ) -> AsyncIterator[Sequence[Payload]]:
-        async for events in self.read(upto=upto, categories=categories):
-            yield [stored_payload(event) for event in events]
+    async def compacted(
+        self, category: str, stretch: Stretch, compaction: Compaction
+    ) -> Sequence[Payload]:
+        known: dict[Any, StoredEvent] = {}
+        for event in self._events[stretch.after : stretch.upto]:
+            if category_of(event.stream) == category and _is_in_effect(event, stretch.by):
+                known[_compacted_by(compaction, event)] = event
+        in_order = sorted(known.values(), key=attrgetter("position"))
+        return [stored_payload(event) for event in in_order]
 
     async def head(self) -> Head:
         return self._head
@@ -245,3 +253,16 @@ def _is_by(commit: StoredCommit, as_of: RecordedAsOf) -> bool:
             return commit.last_position <= position
         case AtRecorded(at):
             return commit.recorded_at <= at
+
+
+def _is_in_effect(event: StoredEvent, by: datetime | None) -> bool:
+    return by is None or event.effective_at <= by
+
+
+def _compacted_by(compaction: Compaction, event: StoredEvent) -> object:
+    """What an event has in common with those that supersede it."""
+    with suppress(ValueError, AttributeError):
+        if event.type == compaction.type:
+            member = json.loads(event.data).get(compaction.member)
+            return event.position if member is None else (event.stream, json.dumps(member))
+    return event.position

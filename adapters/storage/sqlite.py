@@ -38,7 +38,7 @@ from domain.log import (
     refuse_other_content,
 )
 from domain.ports.clock import ClockPort
-from domain.ports.storage import Damage, RowVersion, View, ViewChange
+from domain.ports.storage import Compaction, Damage, RowVersion, Stretch, View, ViewChange
 from domain.timestamps import from_micros, to_micros
 
 _COMMITS = """
@@ -108,10 +108,10 @@ class SqliteStorage:
         async for batch in sqlite_events.read(self._database, after, last, categories):
             yield batch
 
-    def payloads(
-        self, *, upto: Position, categories: Sequence[str]
-    ) -> AsyncIterator[Sequence[Payload]]:
-        return sqlite_events.payloads(self._database, upto, categories)
+    async def compacted(
+        self, category: str, stretch: Stretch, compaction: Compaction
+    ) -> Sequence[Payload]:
+        return await sqlite_events.compacted(self._database, category, stretch, compaction)
 
     async def head(self) -> Head:
         return _head(await self._one_commit("ORDER BY commit_number DESC"))

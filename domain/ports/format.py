@@ -1,6 +1,6 @@
 """How registries are written down."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -31,7 +31,6 @@ class Parsed:
 class Listed:
     """An entry on its way out: its document in canonical form, and whether it is the latest."""
 
-    kind: EntryKind
     document: bytes
     is_latest: bool
 
@@ -47,6 +46,11 @@ class FormatPort(Protocol):
         """
         ...
 
-    def render(self, entries: Sequence[Listed], last_updated: datetime) -> bytes:
-        """Write a registry, the same bytes for the same entries in the same order."""
+    def render(
+        self, entries: Mapping[EntryKind, Iterable[Listed]], last_updated: datetime
+    ) -> Iterator[bytes]:
+        """Write a registry piece by piece, the same bytes for the same entries in the same order.
+
+        Each entry is asked for when its turn comes, so nobody has to hold them all.
+        """
         ...

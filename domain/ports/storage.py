@@ -8,7 +8,33 @@ import attrs
 
 from domain.asof import RecordedAsOf
 from domain.identifiers import ORIGIN, CommitId, DocumentHash, Position, StreamName
-from domain.log import Appended, Head, NewCommit, Payload, StoredCommit, StoredEvent
+from domain.log import (
+    Appended,
+    Head,
+    NewCommit,
+    Payload,
+    StoredCommit,
+    StoredEvent,
+)
+
+
+@attrs.frozen
+class Compaction:
+    """Which events say all that those before them said: those of *type* in the same stream whose
+    payloads have the same *member*.
+    """
+
+    type: str
+    member: str
+
+
+@attrs.frozen(kw_only=True)
+class Stretch:
+    """Events *after* a position and *upto* another, of those that had taken effect *by* a time."""
+
+    after: Position
+    upto: Position
+    by: datetime | None = None
 
 
 class EventStorePort(Protocol):
@@ -61,10 +87,13 @@ class EventStorePort(Protocol):
         """
         ...
 
-    def payloads(
-        self, *, upto: Position, categories: Sequence[str]
-    ) -> AsyncIterator[Sequence[Payload]]:
-        """What `read` gives, without what proves it, in a third of the time."""
+    async def compacted(
+        self, category: str, stretch: Stretch, compaction: Compaction
+    ) -> Sequence[Payload]:
+        """What the events of a category say, in order, but for those that others supersede.
+
+        What has no such member, or cannot be read, is superseded by nothing.
+        """
         ...
 
     async def head(self) -> Head:

@@ -2,9 +2,12 @@
 
 import json
 import sys
+from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import anyio.to_thread
 import click
 
 from entrypoints.commands.options import (
@@ -17,6 +20,9 @@ from entrypoints.commands.options import (
     server_option,
 )
 from entrypoints.commands.output import progress
+from entrypoints.interpreter import uncollected
+
+_BUFFER = 1024 * 1024
 
 
 @click.command()
@@ -47,7 +53,8 @@ def replay(**options: Any) -> None:
         run(_serve, options, json_logs=as_json, serves=True)
         return
     del options["address"], options["server"]
-    summary = run(_replay, **options)
+    with uncollected():
+        summary = run(_replay, **options)
     if as_json:
         click.echo(json.dumps(summary), err=True)
     else:
@@ -79,7 +86,6 @@ async def _replay(
     from application.replay import redacted_entries, render_answer, render_file, replay
     from domain.timestamps import to_rfc_3339
     from entrypoints.container import formats, opened
-    from entrypoints.interpreter import uncollected
     from entrypoints.settings import read_settings
 
     wanted = asked(at, effective_at)
@@ -87,15 +93,15 @@ async def _replay(
     async with opened(settings.config, settings.data_dir, must_exist=True) as container:
         log = container.log()
         moment = await resolve_from_log(wanted, log, container.clock())
-        with progress("Replaying") as advance, uncollected():
+        documents = container.documents()
+        with progress("Replaying") as advance:
             past = await replay(log, moment, advance)
         registry = past.registry(registry_name)
-        documents = container.documents()
         if format_name == "api":
-            document = await render_answer(registry, documents) + b"\n"
+            pieces: Iterable[bytes] = chain(await render_answer(registry, documents), [b"\n"])
         else:
-            document = await render_file(registry, documents, formats()[format_name])
-    _write(document, output)
+            pieces = await render_file(registry, documents, formats()[format_name])
+        await anyio.to_thread.run_sync(_write, pieces, output)
     effective = moment.effective_at
     redacted = redacted_entries(registry, documents)
     return {
@@ -110,11 +116,12 @@ async def _replay(
     }
 
 
-def _write(document: bytes, output: Path | None) -> None:
+def _write(pieces: Iterable[bytes], output: Path | None) -> None:
     if output is None:
-        sys.stdout.buffer.write(document)
+        sys.stdout.buffer.writelines(pieces)
         return
     try:
-        output.write_bytes(document)
+        with output.open("wb", _BUFFER) as file:
+            file.writelines(pieces)
     except OSError as error:
         raise click.FileError(str(output), error.strerror) from error

@@ -9,6 +9,7 @@ import click
 from entrypoints.commands.options import common_options, run
 from entrypoints.commands.output import progress, write_json
 from entrypoints.commands.verify_remote import verify_remote
+from entrypoints.interpreter import uncollected
 
 if TYPE_CHECKING:
     from application.verify import Verification
@@ -65,7 +66,8 @@ def verify(
         return
     if key or witnesses or since or registry_name:
         raise click.UsageError("--key, --witness, --since and --registry go with --remote URL")
-    result = run(_verify, config_file, data_dir)
+    with uncollected():
+        result = run(_verify, config_file, data_dir)
     if as_json:
         write_json({**attrs.asdict(result), "root": result.root.hex()})
     else:
@@ -77,13 +79,12 @@ def verify(
 async def _verify(config_file: Path | None, data_dir: Path | None) -> "Verification":
     from application.verify import verify as verify_log
     from entrypoints.container import check_apart, opened
-    from entrypoints.interpreter import uncollected
     from entrypoints.settings import read_settings
 
     settings = read_settings(config_file, data_dir)
     apart = check_apart(settings.config, settings.data_dir)
     async with opened(settings.config, settings.data_dir, must_exist=True) as container:
-        with progress("Verifying") as advance, uncollected():
+        with progress("Verifying") as advance:
             return await verify_log(container.storage(), advance, apart)
 
 

@@ -18,15 +18,17 @@ from domain.log import (
     ExpectedVersion,
     Head,
     NewCommit,
+    NewEvent,
     NoStream,
     StoredCommit,
     StoredEvent,
+    StreamWrite,
     category_of,
     leaf_of,
     stored_payload,
 )
 from domain.merkle import root_of
-from domain.ports.storage import StoragePort, View, ViewChange
+from domain.ports.storage import Compaction, StoragePort, Stretch, View, ViewChange
 from tests.harness.clock import MICROSECOND, SECOND, START, SteppingClock
 from tests.harness.new_commits import collect, documents_of, new_commit, whole_log, write
 
@@ -206,16 +208,40 @@ async def test_categories_are_whole_words(
     ]
 
 
-async def test_payloads_are_what_events_say(storage: StoragePort) -> None:
-    """The same events in the same order as they are read whole, up to a position."""
-    await storage.append(new_commit("1", write("catalog-a", count=EVENTS), write("sync-a")))
-    await storage.append(new_commit("2", write("config"), effective_at=START - SECOND))
-    await storage.append(new_commit("3", write("catalog-b", count=2)))
-    for categories in ([], ["catalog"], ["sync", "config"]):
-        for upto in (0, EVENTS - 1, EVENTS + 2, EVENTS + 3, EVENTS + 9):
-            events = await collect(storage.read(upto=upto, categories=categories))
-            payloads = await collect(storage.payloads(upto=upto, categories=categories))
-            assert payloads == [stored_payload(event) for event in events]
+REVISIONS = Compaction(type="entry.revised", member="key")
+
+
+def revised(stream: str, *payloads: bytes) -> StreamWrite:
+    events = tuple(NewEvent("entry.revised", 1, payload) for payload in payloads)
+    return StreamWrite(stream=StreamName(stream), expected=AnyVersion(), events=events)
+
+
+async def test_what_is_superseded_is_left_out(storage: StoragePort) -> None:
+    """Of the events of a type only the last with the same member in the same stream; of other
+    types, streams, categories and payloads all.
+    """
+    a, b = b'{"key":{"n":"a"},"x":%d}', b'{"key":{"n":"b"}}'
+    odd = b'{"key":null}', b"{}", b"[]", b"no JSON"
+    listed = write("catalog-a", a % 1, a % 1)
+    await storage.append(new_commit("1", listed, write("catalogs-a"), effective_at=START - SECOND))
+    await storage.append(new_commit("2", revised("catalog-a", a % 2, *odd, b, *odd)))
+    await storage.append(new_commit("3", revised("catalog-b", a % 2), revised("sync-a", b)))
+    await storage.append(new_commit("4", revised("catalog-a", a % 3)))
+    _, events = await whole_log(storage)
+    odd_ones = [5, 6, 7, 8, 10, 11, 12, 13]
+    for stretch, positions in (
+        (Stretch(after=0, upto=16), [1, 2, *odd_ones, 9, 14, 16]),
+        (Stretch(after=0, upto=15), [1, 2, 4, *odd_ones, 9, 14]),
+        (Stretch(after=9, upto=16), [10, 11, 12, 13, 14, 16]),
+        (Stretch(after=0, upto=16, by=START - SECOND), [1, 2]),
+        (Stretch(after=0, upto=16, by=START + SECOND), [1, 2, 4, *odd_ones, 9]),
+        (Stretch(after=16, upto=16), []),
+    ):
+        told = await storage.compacted("catalog", stretch, REVISIONS)
+        expected = [stored_payload(event) for event in events if event.position in positions]
+        assert told == expected
+    for category in ("catalog-a", "cat"):
+        assert await storage.compacted(category, Stretch(after=0, upto=16), REVISIONS) == []
 
 
 async def test_repeating_a_commit_changes_nothing(

@@ -96,7 +96,7 @@ async def log_of(container: Container) -> tuple[list[StoredEvent], Documents]:
 async def replayed(container: Container, asked: Asked) -> bytes:
     log = container.log()
     past = await replay(log, await resolve_from_log(asked, log, container.clock()))
-    return servers_in(await render_answer(past.registry(), container.documents()))
+    return servers_in(b"".join(await render_answer(past.registry(), container.documents())))
 
 
 async def test_every_revision_is_a_moment_of_its_own(backfilled: Backfilled, asked: Asking) -> None:

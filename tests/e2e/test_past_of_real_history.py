@@ -80,7 +80,7 @@ def remembered(
 
 async def live_answer(container: Container) -> bytes:
     version = await live_version(container.projector(), container.storage())
-    return await render_answer(version, container.documents())
+    return b"".join(await render_answer(version, container.documents()))
 
 
 async def replayed(
@@ -88,7 +88,7 @@ async def replayed(
 ) -> bytes:
     log, asked = container.log(), Asked(at=parse_as_of(moment), effective_at=effective_at)
     past = await replay(log, await resolve_from_log(asked, log, container.clock()))
-    return await render_answer(past.registry(), container.documents())
+    return b"".join(await render_answer(past.registry(), container.documents()))
 
 
 @pytest.fixture

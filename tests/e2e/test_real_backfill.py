@@ -89,7 +89,7 @@ async def in_effect(container: Container, time: datetime) -> dict[str, Any]:
     moment = await resolve_from_log(Asked(effective_at=time), container.log(), container.clock())
     found = (await replay(container.log(), moment)).registry()
     file = await render_file(found, container.documents(), formats()["toolhive"])
-    return sections_of(json.loads(file))
+    return sections_of(json.loads(b"".join(file)))
 
 
 def spread(revisions: Sequence[str], count: int) -> Sequence[str]:

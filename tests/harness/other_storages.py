@@ -6,7 +6,7 @@ from typing import Any
 import attrs
 
 from domain.identifiers import CommitId, DocumentHash, Position
-from domain.log import Head, Payload, StoredCommit, StoredEvent
+from domain.log import Head, StoredCommit, StoredEvent
 from domain.merkle import EMPTY_ROOT
 from domain.ports.storage import Damage, StoragePort, View, ViewChange
 
@@ -25,11 +25,6 @@ class SmallBatches:
     async def read(self, **bounds: Any) -> AsyncIterator[Sequence[StoredEvent]]:
         async for batch in self.storage.read(**bounds):
             self.events_read += len(batch)
-            for start in range(0, len(batch), self.size):
-                yield batch[start : start + self.size]
-
-    async def payloads(self, **bounds: Any) -> AsyncIterator[Sequence[Payload]]:
-        async for batch in self.storage.payloads(**bounds):
             for start in range(0, len(batch), self.size):
                 yield batch[start : start + self.size]
 

@@ -165,13 +165,13 @@ class SyncWorld:
     async def answer(self, registry: str | None = None) -> bytes:
         """A registry as it is served now."""
         version = await live_version(self.projector, self.storage, registry)
-        return await render_answer(version, self.documents)
+        return b"".join(await render_answer(version, self.documents))
 
     async def answer_at(self, as_of: AsOf, registry: str | None = None) -> bytes:
         """A registry as of a moment, from the log alone."""
         moment = await resolve_from_log(Asked(at=as_of), self.log, self.clock)
         past = await replay(self.log, moment)
-        return await render_answer(past.registry(registry), Documents(self.storage))
+        return b"".join(await render_answer(past.registry(registry), Documents(self.storage)))
 
 
 async def loaded_world(storage: StoragePort | None = None) -> SyncWorld:

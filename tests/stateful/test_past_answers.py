@@ -102,7 +102,7 @@ async def told(
 
 async def replayed(world: RegistryWorld, asked: Asked, name: str) -> bytes:
     past = await replay(world.log, await resolve_from_log(asked, world.log, world.clock))
-    return servers_in(await render_answer(past.registry(name), world.documents))
+    return servers_in(b"".join(await render_answer(past.registry(name), world.documents)))
 
 
 def in_query(filters: Mapping[str, Any]) -> dict[str, Any]:

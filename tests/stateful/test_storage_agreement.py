@@ -35,12 +35,13 @@ from domain.log import (
     leaf_of,
 )
 from domain.merkle import root_of
-from domain.ports.storage import StoragePort, View, ViewChange
+from domain.ports.storage import Compaction, StoragePort, Stretch, View, ViewChange
 from tests.harness.clock import MICROSECOND, START, SteppingClock
 from tests.harness.new_commits import collect, documents_of
 
 STREAMS = tuple(map(StreamName, ("catalog-a", "catalog-b", "sync-a", "config")))
 BODIES = (b"", b"{}", b"[1]", '{"é":"😀"}'.encode())
+PAYLOADS = (*BODIES, b'{"key":{}}', b'{"key":{"a":"\\u0000\\"},"}}', b'{"key":null}')
 HASHES = tuple(documents_of([*BODIES, b"never stored"]))
 
 erasures = st.just(frozenset[DocumentHash]()) | st.frozensets(st.sampled_from(HASHES), max_size=2)
@@ -53,7 +54,7 @@ events = st.builds(
     NewEvent,
     st.sampled_from(["entry.listed", "entry.revised"]),
     st.integers(1, 2),
-    st.sampled_from(BODIES),
+    st.sampled_from(PAYLOADS),
 )
 stands = st.sampled_from(["none", "any", "any", "here", "here", "here", "behind", "ahead"])
 writes = st.lists(
@@ -215,9 +216,21 @@ class StorageAgreement(RuleBasedStateMachine):
         )
         self.agree(lambda storage: collect(storage.commits(after=after)))
 
-    @rule(upto=positions, categories=st.lists(st.sampled_from(["catalog", "sync", "config"])))
-    def read_payloads(self, upto: int, categories: Sequence[str]) -> None:
-        self.agree(lambda storage: collect(storage.payloads(upto=upto, categories=categories)))
+    @rule(
+        category=st.sampled_from(["catalog", "sync", "config", "cat", "catalog-a"]),
+        after=positions,
+        upto=positions,
+        by=effective_times,
+        member=st.sampled_from(["key", "other"]),
+    )
+    def compact(
+        self, category: str, after: int, upto: int, by: datetime | None, member: str
+    ) -> None:
+        stretch, compaction = (
+            Stretch(after=after, upto=upto, by=by),
+            Compaction("entry.revised", member),
+        )
+        self.agree(lambda storage: storage.compacted(category, stretch, compaction))
 
     @rule(hashes=st.lists(st.sampled_from(HASHES)))
     def look_up_documents(self, hashes: Sequence[DocumentHash]) -> None:

@@ -1,6 +1,6 @@
 """The formats that registry files are written in."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -10,6 +10,7 @@ from adapters.sources.formats.opened import Opened, parsed
 from adapters.sources.formats.payload import open_json
 from adapters.sources.formats.toolhive import ToolhiveFormat, is_toolhive
 from adapters.sources.formats.upstream import UpstreamFormat
+from domain.identifiers import EntryKind
 from domain.ports.format import FormatPort, Listed, Parsed
 
 _TOOLHIVE, _UPSTREAM = ToolhiveFormat(), UpstreamFormat()
@@ -46,7 +47,9 @@ class DetectedFormat:
         """
         return (_TOOLHIVE if is_toolhive(registry) else _UPSTREAM).open(registry)
 
-    def render(self, entries: Sequence[Listed], last_updated: datetime) -> bytes:
+    def render(
+        self, entries: Mapping[EntryKind, Iterable[Listed]], last_updated: datetime
+    ) -> Iterator[bytes]:
         return _UPSTREAM.render(entries, last_updated)
 
 

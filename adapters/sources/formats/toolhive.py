@@ -1,6 +1,6 @@
 """ToolHive's registry files: servers by key, images and remote ones apart."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -59,16 +59,19 @@ class ToolhiveFormat:
         warnings = tuple(_group_warnings(registry.get("groups")))
         return Opened(slices=slices, candidate=_candidate, warnings=warnings)
 
-    def render(self, entries: Sequence[Listed], last_updated: datetime) -> bytes:
+    def render(
+        self, entries: Mapping[EntryKind, Iterable[Listed]], last_updated: datetime
+    ) -> Iterator[bytes]:
         sections: dict[str, dict[str, msgspec.Raw]] = {section: {} for section in SECTIONS}
-        for listed in entries:
-            if listed.kind is EntryKind.SERVER and listed.is_latest:
+        for listed in entries.get(EntryKind.SERVER, ()):
+            if listed.is_latest:
                 section, key, entry = from_server_json(msgspec.json.decode(listed.document))
                 if not {"image", "url"}.isdisjoint(entry):
                     sections[section][key] = msgspec.Raw(canonical_json(entry))
         registry = {"version": "1.0.0", "last_updated": to_rfc_3339(last_updated)}
         by_key = {section: dict(sorted(found.items())) for section, found in sections.items()}
-        return msgspec.json.encode({**registry, **by_key}) + b"\n"
+        yield msgspec.json.encode({**registry, **by_key})
+        yield b"\n"
 
 
 def is_toolhive(registry: object) -> bool:

@@ -1,6 +1,6 @@
 """Lists of server.json: ToolHive's newer files, bare arrays, pages of the official API."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from adapters.sources.formats.payload import (
     without_nulls,
 )
 from adapters.sources.formats.toolhive_conversion import toolhive_lifecycle
+from domain.canonical_json import separated
 from domain.entry import OFFICIAL_META, REDACTED_META, Lifecycle, Status
 from domain.errors import SourceContentError
 from domain.events import RejectedEntry
@@ -63,18 +64,23 @@ class UpstreamFormat:
         )
         return Opened(slices=slices, candidate=_candidate)
 
-    def render(self, entries: Sequence[Listed], last_updated: datetime) -> bytes:
-        lists = {
-            name: [msgspec.Raw(listed.document) for listed in entries if listed.kind is kind]
-            for kind, name in _LISTS.items()
-        }
-        registry = {
+    def render(
+        self, entries: Mapping[EntryKind, Iterable[Listed]], last_updated: datetime
+    ) -> Iterator[bytes]:
+        said = {
             "$schema": _SCHEMA,
             "version": "1.0.0",
             "meta": {"last_updated": to_rfc_3339(last_updated)},
-            "data": {name: items for name, items in lists.items() if items or name == "servers"},
         }
-        return msgspec.json.encode(registry) + b"\n"
+        yield msgspec.json.encode(said)[:-1] + b',"data":'
+        opening = b"{"
+        for kind, name in _LISTS.items():
+            if kind in entries or kind is EntryKind.SERVER:
+                yield b'%b"%b":[' % (opening, name.encode())
+                yield from separated(listed.document for listed in entries.get(kind, ()))
+                yield b"]"
+                opening = b","
+        yield b"}}\n"
 
 
 def _lists(registry: Any) -> list[tuple[EntryKind, str, list[Any]]]:

@@ -181,7 +181,7 @@ async def test_a_file_leaves_it_out_and_counts_it(world: SyncWorld) -> None:
     commit = await world.log.resolve(AtPosition(end), world.clock)
     registry = (await replay(world.log, Moment(commit=commit))).registry()
     documents = Documents(world.storage)
-    file = await render_file(registry, documents, UpstreamFormat())
+    file = b"".join(await render_file(registry, documents, UpstreamFormat()))
     assert b"io.example/a" in file
     assert b"io.example/b" not in file
     assert redacted_entries(registry, documents) == 1

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from application.rendering import search_text, server_list, server_response
+from application.rendering import LIST_OPENING, list_closing, search_text, server_response
 from application.responses import document_in
 from domain.canonical_json import canonical_json
 from domain.catalog import CatalogEntry
@@ -108,7 +108,8 @@ def test_a_list_holds_its_responses_as_they_are(
     responses: list[bytes], cursor: str | None, expected: bytes
 ) -> None:
     """Beside them their count, and the cursor where there is a next page."""
-    assert server_list(responses, cursor) == expected
+    closing = list_closing(len(responses), cursor)
+    assert LIST_OPENING + b",".join(responses) + closing == expected
 
 
 def test_a_search_looks_into_texts_only() -> None:

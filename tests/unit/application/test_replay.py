@@ -4,7 +4,6 @@ import json
 from collections.abc import Sequence
 from datetime import timedelta
 from itertools import pairwise
-from typing import cast
 from unittest import mock
 
 import anyio
@@ -28,12 +27,10 @@ from domain.errors import NothingRecordedError, RegistryNotFoundError
 from domain.events import DelistReason, EntryDelisted, EntryListed
 from domain.identifiers import CommitId, DocumentHash, EntryKey, EntryKind, Position, SourceName
 from domain.log import AnyVersion
-from domain.ports.storage import EventStorePort, StoragePort
 from domain.timestamps import to_rfc_3339
 from tests.harness.clock import MICROSECOND, START, SteppingClock
 from tests.harness.live_view import stored_catalogs
 from tests.harness.new_commits import collect
-from tests.harness.other_storages import SmallBatches
 from tests.harness.strategies import commits_of, histories
 from tests.harness.sync_world import (
     HeldSource,
@@ -155,7 +152,7 @@ async def test_a_file_feeds_another_registry(world: Remembered) -> None:
     """Documents as they were hashed, without deleted ones, dated with the last change."""
     commit = (await collect(world.storage.commits()))[5]
     registry = (await replay(world.log, Moment(commit=commit))).registry()
-    file = await render_file(registry, world.documents, UpstreamFormat())
+    file = b"".join(await render_file(registry, world.documents, UpstreamFormat()))
     (only,) = json.loads(await world.answer_at(AtPosition(commit.last_position)))["servers"]
     told = json.loads(file)
     assert told["data"]["servers"] == [only["server"]]
@@ -198,24 +195,23 @@ async def folded(log: EventLog, moment: Moment) -> Catalogs:
 @given(
     st.tuples(histories(), histories()),
     st.lists(st.integers(0, 5), min_size=6, max_size=6),
-    st.sampled_from([1, 3, 10_000]),
     st.sampled_from([1, 4, 10_000]),
 )
 def test_what_is_passed_over_changes_nothing(
-    both: Sequence[Sequence[Offer]], hours: Sequence[int], batch: int, at_once: int
+    both: Sequence[Sequence[Offer]], hours: Sequence[int], at_once: int
 ) -> None:
-    """However the log comes in batches and is folded in parts, as of any moment of both kinds."""
+    """However many parts the log is folded in, as of any moment of both kinds."""
 
     async def check() -> None:
-        await agrees_with_every_event(await made_of(both, hours), batch)
+        await agrees_with_every_event(await made_of(both, hours))
 
-    with mock.patch.object(application.replay, "_FOLDED_AT_ONCE", at_once):
+    with mock.patch.object(application.replay, "_AT_ONCE", at_once):
         anyio.run(check)
 
 
-async def agrees_with_every_event(storage: MemoryStorage, batch: int) -> None:
+async def agrees_with_every_event(storage: MemoryStorage) -> None:
     """At each commit, by what was recorded and by what had taken effect."""
-    log = EventLog(cast("EventStorePort", SmallBatches(cast("StoragePort", storage), batch)))
+    log = EventLog(storage)
     for commit in await collect(storage.commits()):
         for effective_at in (None, START, START - HOUR):
             moment = Moment(commit=commit, effective_at=effective_at)
@@ -233,11 +229,11 @@ async def test_commits_are_folded_whole(monkeypatch: pytest.MonkeyPatch) -> None
             EntryKey(EntryKind.SERVER, "io.example/a", f"{number}.0.0") for number in (1, 2, 3)
         )
     )
-    monkeypatch.setattr(application.replay, "_FOLDED_AT_ONCE", 1)
+    monkeypatch.setattr(application.replay, "_AT_ONCE", 1)
     storage = MemoryStorage(SteppingClock())
     log = EventLog(storage)
     stream = catalog_stream(SourceName("main"))
     gone = EntryDelisted(key=second.key, reason=DelistReason.WITHDRAWN)
     for number, events in enumerate(([first, second], [gone, third])):
         await log.append(CommitId(str(number)), [Write(stream, AnyVersion(), events)])
-    await agrees_with_every_event(storage, 1)
+    await agrees_with_every_event(storage)

@@ -38,10 +38,11 @@ def parsed(**members: Any) -> Parsed:
 def rendered(*documents: Mapping[str, Any], is_latest: bool = True) -> dict[str, Any]:
     """The registry, parsed, that the format makes of documents."""
     entries = [
-        Listed(kind=EntryKind.SERVER, document=canonical_json(dict(d)), is_latest=is_latest)
-        for d in documents
+        Listed(document=canonical_json(dict(document)), is_latest=is_latest)
+        for document in documents
     ]
-    registry: dict[str, Any] = json.loads(ToolhiveFormat().render(entries, NOON))
+    pieces = ToolhiveFormat().render({EntryKind.SERVER: entries}, NOON)
+    registry: dict[str, Any] = json.loads(b"".join(pieces))
     return registry
 
 
@@ -205,11 +206,14 @@ def test_a_rendered_registry_has_sorted_sections():
 
 def test_only_what_toolhive_can_run_is_rendered():
     """Latest versions of servers that have a package or a remote; no skills."""
-    skill = Listed(kind=EntryKind.SKILL, document=b"{}", is_latest=True)
+    skill = Listed(document=b"{}", is_latest=True)
 
     assert rendered(server("a.a/x"), is_latest=False)["remote_servers"] == {}
     assert rendered(server("a.a/x", remotes=[])) == rendered()
-    assert json.loads(ToolhiveFormat().render([skill], NOON)) == rendered()
+    assert (
+        json.loads(b"".join(ToolhiveFormat().render({EntryKind.SKILL: [skill]}, NOON)))
+        == rendered()
+    )
 
 
 def test_the_registry_of_toolhive_comes_out_as_it_went_in(shared: Path):

@@ -1,6 +1,7 @@
 """Lists of server.json: the shapes they come in, life cycles, and what is rejected and why."""
 
 import json
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -261,17 +262,20 @@ def test_a_skill_needs_four_texts(member: str, value: Any):
     assert rejected.path == f"/data/skills/0/{member}"
 
 
-def listed(kind: EntryKind, document: dict[str, Any], is_latest: bool = True) -> Listed:
+def listed(document: dict[str, Any], is_latest: bool = True) -> Listed:
     """A document on its way out."""
-    return Listed(kind=kind, document=canonical_json(document), is_latest=is_latest)
+    return Listed(document=canonical_json(document), is_latest=is_latest)
+
+
+def rendered(entries: Mapping[EntryKind, Iterable[Listed]], at: datetime = NOON) -> bytes:
+    """The file that the format makes of entries."""
+    return b"".join(UpstreamFormat().render(entries, at))
 
 
 def test_documents_are_written_byte_for_byte():
     """In the order given, all versions, each as the API serves it."""
     second = {**SERVER, "version": "1.2.2"}
-    written = UpstreamFormat().render(
-        [listed(EntryKind.SERVER, SERVER), listed(EntryKind.SERVER, second, is_latest=False)], NOON
-    )
+    written = rendered({EntryKind.SERVER: [listed(SERVER), listed(second, is_latest=False)]})
 
     assert canonical_json(SERVER) + b"," + canonical_json(second) in written
     assert list(json.loads(written)) == ["$schema", "version", "meta", "data"]
@@ -280,9 +284,7 @@ def test_documents_are_written_byte_for_byte():
 
 def test_skills_and_plugins_are_written_where_there_are_some():
     """Each in the list of its kind."""
-    written = UpstreamFormat().render(
-        [listed(EntryKind.PLUGIN, SKILL), listed(EntryKind.SKILL, SKILL)], NOON
-    )
+    written = rendered({EntryKind.PLUGIN: [listed(SKILL)], EntryKind.SKILL: [listed(SKILL)]})
 
     assert json.loads(written)["data"] == {"servers": [], "skills": [SKILL], "plugins": [SKILL]}
 
@@ -291,10 +293,9 @@ def test_a_published_registry_is_read_and_written_as_it_is(shared: Path):
     """Real servers without a single complaint."""
     payload = (shared / "data" / "upstream-registry.json").read_bytes()
     found = UpstreamFormat().parse(payload)
-    written = UpstreamFormat().render(
-        [Listed(kind=e.key.kind, document=e.document, is_latest=True) for e in found.entries],
-        datetime(2025, 11, 26, 0, 27, 46, tzinfo=UTC),
-    )
+    entries = [Listed(document=entry.document, is_latest=True) for entry in found.entries]
+    at = datetime(2025, 11, 26, 0, 27, 46, tzinfo=UTC)
+    written = rendered({EntryKind.SERVER: entries}, at)
 
     assert (found.rejected, found.warnings) == ((), ())
     assert json.loads(written) == json.loads(payload)
