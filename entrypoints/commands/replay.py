@@ -7,7 +7,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import anyio.to_thread
 import click
 
 from entrypoints.commands.options import (
@@ -82,6 +81,8 @@ async def _replay(
     config_file: Path | None,
     data_dir: Path | None,
 ) -> dict[str, Any]:
+    import anyio.to_thread
+
     from application.moments import resolve_from_log
     from application.replay import redacted_entries, render_answer, render_file, replay
     from domain.timestamps import to_rfc_3339
