@@ -4,10 +4,8 @@ Names lie on immutable shelves: an index with some names changed shares all othe
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import chain, compress, dropwhile, islice
-from operator import attrgetter
-from typing import TypeVar
 
 import attrs
 
@@ -23,6 +21,7 @@ from application.shelves import (
     order,
     refilled,
     shelved,
+    things_from,
 )
 from domain.identifiers import EntryKind, EntryName
 from domain.ports.scratch import ScratchFile
@@ -30,11 +29,8 @@ from domain.timestamps import to_micros
 
 __all__ = ["RegistryIndex", "ServedName", "ServedVersion", "build_index"]
 
-_T = TypeVar("_T")
-
 _LATEST = "latest"
 _LOT = 64  # names that are looked into at a time
-_key, _name = attrgetter("name", "version"), attrgetter("name.name")
 _MOST_TIMES, _LITTLE = 4, 16 * 1024 * 1024  # bytes of a file for those that are served
 
 
@@ -138,9 +134,7 @@ class RegistryIndex:
         """All of a name, if anything is known of it."""
         if not self.shelves:
             return None
-        names = self.shelves[self._shelf_of(name)].names
-        at = bisect_left(names, name.name, key=_name)
-        return names[at] if at < len(names) and names[at].name == name else None
+        return self.shelves[self._shelf_of(name)].named(name)
 
     @property
     def is_sparse(self) -> bool:
@@ -157,7 +151,7 @@ class RegistryIndex:
         """The same in parts, of which none takes long to look through."""
         if filters.search:
             return self._searched(filters, after)
-        return _listed(_from(self.servers, self._first(after)), filters, after)
+        return _listed(things_from(self.servers, self._first(after)), filters, after)
 
     def names(self) -> Iterator[ServedName]:
         """All names of all kinds, in order."""
@@ -216,12 +210,13 @@ def _offered(
     shelf: Shelf, version: str | None, since_us: int, after: ServerKey | None
 ) -> Iterable[ServedVersion]:
     """The versions of a shelf, without many that will not pass."""
-    versions = shelf.latest if version == _LATEST else shelf.versions
+    if version == _LATEST:
+        return shelf.latest_beyond(after)
     if after:
-        return _from(versions, bisect_right(versions, after, key=_key))
-    if versions is shelf.versions and shelf.oldest_us <= since_us:
+        return shelf.versions_beyond(after)
+    if shelf.oldest_us <= since_us:
         return chain.from_iterable(shelf.updated_since(since_us))
-    return versions
+    return shelf.versions
 
 
 def _passed(
@@ -234,11 +229,6 @@ def _passed(
     if shelf.has_deleted and not filters.shows_deleted:
         versions = (served for served in versions if not served.is_deleted)
     return versions
-
-
-def _from(things: Sequence[_T], start: int) -> Iterator[_T]:
-    """Those from a place on. None of the others is touched, which a slice of an iterator does."""
-    return map(things.__getitem__, range(start, len(things)))
 
 
 def _beyond(versions: Iterator[ServedVersion], key: ServerKey) -> Iterator[ServedVersion]:

@@ -1,16 +1,22 @@
 """Versions as answers are made of them, and the shelves on which an index keeps them. Pure."""
 
 import sys
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from itertools import dropwhile
+from itertools import accumulate, dropwhile
 from operator import attrgetter
+from typing import TypeVar
 
 import attrs
 
+from application.registry_version import ServerKey
 from application.search_marks import ALL_SLOTS, SLOTS, slots_of
 from domain.identifiers import EntryKind, EntryName
 from domain.redaction import Redaction
 
+_T = TypeVar("_T")
+
+_version = attrgetter("version")
 _WISHED = 52  # names of a shelf as it is made
 _WORN = 128  # names, after which what left their texts is also taken out of the marks
 
@@ -60,14 +66,18 @@ class ServedName:
 class Shelf:
     """Some names of one kind that follow each other, and what lets a walk pass them by.
 
+    `name_texts` are the names alone, which are found faster. `begins` is where the versions of each
+    begin, and then where the last ends, and `latest` its latest one.
     `oldest_us` and `updated_us` are when a version of it was updated first, and last.
     `slots` has the slot of each name in the marks. `worn` counts the names that texts left since it
     was laid anew.
     """
 
     names: tuple[ServedName, ...]
+    name_texts: tuple[str, ...]
     versions: tuple[ServedVersion, ...]
-    latest: tuple[ServedVersion, ...]
+    begins: tuple[int, ...]
+    latest: tuple[ServedVersion | None, ...]
     slots: bytes
     worn: int
     server_names: int
@@ -85,6 +95,31 @@ class Shelf:
         """Where it begins."""
         return self.names[0].name
 
+    def named(self, name: EntryName) -> ServedName | None:
+        """All of a name, if anything is known of it."""
+        at, is_known = self._place(name.name)
+        return self.names[at] if is_known and self.names[at].name == name else None
+
+    def versions_beyond(self, key: ServerKey) -> Iterator[ServedVersion]:
+        """The versions after one, which may be missing."""
+        at, is_known = self._place(key[0])
+        start = self.begins[at]
+        if is_known:
+            start = bisect_right(self.versions, key[1], start, self.begins[at + 1], key=_version)
+        return things_from(self.versions, start)
+
+    def latest_beyond(self, key: ServerKey | None) -> Iterator[ServedVersion]:
+        """The latest versions after one, which may be missing, or all."""
+        at, is_known = self._place(key[0]) if key else (0, False)
+        if key and is_known and (latest := self.latest[at]) and latest.version <= key[1]:
+            at += 1
+        return filter(None, things_from(self.latest, at))
+
+    def _place(self, name: str) -> tuple[int, bool]:
+        """How many names come before one, and whether it is there."""
+        at = bisect_left(self.name_texts, name)
+        return at, at < len(self.name_texts) and self.name_texts[at] == name
+
     def names_in(self, found: int, start: str) -> Iterable[ServedName]:
         """The names from one on that have slots of a set. They may be empty."""
         names: Sequence[ServedName] = self.names
@@ -99,6 +134,11 @@ class Shelf:
     def updated_since(self, since_us: int) -> Iterable[Sequence[ServedVersion]]:
         """All versions of names of which one was updated after a time."""
         return [served.versions for served in self.names if served.updated_us > since_us]
+
+
+def things_from(things: Sequence[_T], start: int) -> Iterator[_T]:
+    """Those from a place on. None of the others is touched, which a slice of an iterator does."""
+    return map(things.__getitem__, range(start, len(things)))
 
 
 def order(name: EntryName) -> tuple[str, str]:
@@ -182,8 +222,10 @@ def _shelf(names: Sequence[ServedName], slots: bytes, worn: int) -> Shelf:
     is_servers = names[0].name.kind is EntryKind.SERVER
     return Shelf(
         names=tuple(names),
+        name_texts=tuple([served.name.name for served in names]),
         versions=versions,
-        latest=tuple([served.latest for served in names if served.latest]),
+        begins=tuple(accumulate([len(served.versions) for served in names], initial=0)),
+        latest=tuple([served.latest for served in names]),
         slots=slots,
         worn=worn,
         server_names=sum([bool(served.versions) for served in names]) if is_servers else 0,

@@ -4,7 +4,7 @@ import attrs
 from starlette.requests import Request
 
 from application.served import ServedRegistry
-from domain.asof import Asked, AsOf, AtPosition, parse_as_of
+from domain.asof import NOW, Asked, AsOf, AtPosition, parse_as_of
 from domain.errors import InvalidAsOfError
 from domain.identifiers import Position
 from entrypoints.http.parameters import asked_moment, cursor_moment
@@ -44,7 +44,7 @@ async def asked_span(services: Services, request: Request) -> tuple[str | None, 
 def moment_of(registry: ServedRegistry) -> Asked:
     """What a registry can be asked for with, to be answered as of the same moment."""
     if (moment := registry.moment) is None:
-        return Asked()
+        return NOW
     return Asked(at=AtPosition(moment.position), effective_at=moment.effective_at)
 
 

@@ -95,7 +95,7 @@ async def version(services: Services, request: Request) -> Answer:
 
 def _refuse_other_moment(registry: ServedRegistry, query: ListQuery) -> None:
     """All pages of a walk are of one moment."""
-    if query.asked not in (None, moment_of(registry)):
+    if query.asked is not None and query.asked != moment_of(registry):
         raise InvalidCursorError(
             "The cursor goes on with a list of another moment: ask for it without `at`, or begin"
             " the list anew"
