@@ -30,7 +30,7 @@ from domain.timestamps import to_micros
 __all__ = ["RegistryIndex", "ServedName", "ServedVersion", "build_index"]
 
 _LATEST = "latest"
-_LOT = 64  # names that are looked into at a time
+_LOT = 32  # names that are looked into at a time
 _MOST_TIMES, _LITTLE = 4, 16 * 1024 * 1024  # bytes of a file for those that are served
 
 
@@ -48,8 +48,11 @@ class _Wanted:
         needle, since_us, version = self.needle, self.since_us, self.version
         is_latest, shows_deleted = version == _LATEST, self.shows_deleted
         for name in names:
+            texts = name.texts
+            if texts and needle not in texts[0] and texts.count(texts[0]) == len(texts):
+                continue  # as nearly always: its versions say the same, and not that
             known, has_needle = None, False
-            for served, text in zip(name.versions, name.texts, strict=True):
+            for served, text in zip(name.versions, texts, strict=True):
                 if text is not known:
                     known, has_needle = text, needle in text
                 if not has_needle or (served.is_deleted and not shows_deleted):
@@ -170,23 +173,25 @@ class RegistryIndex:
         self, filters: ListFilters, after: ServerKey | None
     ) -> Iterator[Iterator[ServedVersion]]:
         wanted = _wanted(filters)
-        names = chain.from_iterable(self._candidates(wanted, after))
+        names = self._candidates(wanted, after)
         while lot := list(islice(names, _LOT)):
             hits = wanted.hits(lot)
             yield _beyond(hits, after) if after else hits
             after = None
 
-    def _candidates(
-        self, wanted: _Wanted, after: ServerKey | None
-    ) -> Iterator[Iterable[ServedName]]:
+    def _candidates(self, wanted: _Wanted, after: ServerKey | None) -> Iterator[ServedName]:
         """The names that may have what is searched for, from that of a key on."""
         begin, first = bisect_left(self.firsts, (EntryKind.SERVER, "")), self._first(after)
         found = slots_with(self.marks, len(self.shelves), wanted.needle)
         found = found[begin : begin + len(self.servers)]
         since_us, start = wanted.since_us, after[0] if after else ""
         for at in compress(range(first, len(found)), found[first:]):
-            if since_us is None or self.servers[at].updated_us > since_us:
-                yield self.servers[at].names_in(found[at], start)
+            shelf, slots = self.servers[at], found[at]
+            if since_us is None or shelf.updated_us > since_us:
+                if start or slots & (slots - 1):
+                    yield from shelf.names_in(slots, start)
+                elif (place := shelf.slots.find(slots.bit_length() - 1)) >= 0:  # as nearly always
+                    yield shelf.names[place]
             start = ""
 
     def _first(self, after: ServerKey | None) -> int:

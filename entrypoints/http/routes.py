@@ -19,6 +19,10 @@ class Route:
     template: str
     pattern: re.Pattern[str]
 
+    @property
+    def has_parameters(self) -> bool:
+        return "{" in self.template
+
 
 class Routes:
     """The table of endpoints. The first that fits a path answers, as the table has them."""
@@ -31,15 +35,15 @@ class Routes:
                 key = _area(route.template), endpoint.method
                 self._by_area.setdefault(key, []).append(route)
         self._methods = tuple(dict.fromkeys(method for _, method in self._by_area))
-        # Most requests are for one of these.
+        # Most requests are for one of these, which need not be looked for among the others.
         self._fixed = {
-            (route.endpoint.method, route.template): self._found(
-                route.endpoint.method, route.template
-            )
-            for routes in self._by_area.values()
+            (method, route.template): self._found(method, route.template)
+            for (_, method), routes in self._by_area.items()
             for route in routes
-            if "{" not in route.template
+            if not route.has_parameters
         }
+        for key, routes in self._by_area.items():
+            self._by_area[key] = [route for route in routes if route.has_parameters]
 
     def find(self, method: str, path: str) -> tuple[Route, Mapping[str, str]] | None:
         """The route of a path, and the parameters in it. HEAD is everywhere where GET is."""

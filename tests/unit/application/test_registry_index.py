@@ -257,7 +257,7 @@ def test_only_what_may_have_hits_is_looked_into() -> None:
         return sum(1 for _ in index.stretches(ListFilters(**filters), None))
 
     assert looked_into() == len(index.shelves)
-    assert looked_into(search="n") == 8000 / 64
+    assert looked_into(search="n") == 8000 / 32
     assert looked_into(search="absent") == 0
     assert looked_into(updated_since=from_micros(9)) == 0
 
