@@ -2,7 +2,7 @@
 
 import threading
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 import zstandard
@@ -12,6 +12,7 @@ from domain.identifiers import DocumentHash
 
 _LEVEL = 3
 _NO_DICTIONARY = 0
+_LOT = 50  # frames that are unpacked in one piece: fewer are not worth it
 
 Row: TypeAlias = tuple[DocumentHash, bytes, int]
 """A document's hash, the frame, and the CRC-32 of the frame: not every flipped bit of a frame
@@ -21,7 +22,7 @@ DictionaryRow: TypeAlias = tuple[int, bytes, int]
 """A dictionary's number, which is in it as well and in every frame that needs it, the dictionary,
 and its CRC-32."""
 
-_Decompress: TypeAlias = Callable[[bytes], bytes]
+_Decompressors: TypeAlias = Mapping[int, zstandard.ZstdDecompressor]
 
 
 class Packing:
@@ -72,8 +73,10 @@ class Packing:
         known = self._decompressors()
         newest = known[self._newest.dict_id() if self._newest else _NO_DICTIONARY]
         try:
-            return [newest(frame) for frame in frames]
-        except zstandard.ZstdError:  # some were packed with another dictionary
+            if len(frames) > _LOT:
+                return _all_unpacked(newest, frames)
+            return [newest.decompress(frame) for frame in frames]
+        except (zstandard.ZstdError, ValueError):  # another dictionary packed some, or none did
             return [_unpacked(frame, known) for frame in frames]
 
     def unpack_all(self, frames: Mapping[DocumentHash, bytes]) -> dict[DocumentHash, bytes]:
@@ -93,13 +96,14 @@ class Packing:
         except CorruptLogError as error:
             raise CorruptLogError(f"document {name}: {error}") from error
 
-    def _decompressors(self) -> Mapping[int, _Decompress]:
+    def _decompressors(self) -> _Decompressors:
         """Those of this thread by dictionary: none may be used by two at once."""
-        known: dict[int, _Decompress] = self._of_thread.__dict__.setdefault("known", {})
+        known: dict[int, zstandard.ZstdDecompressor]
+        known = self._of_thread.__dict__.setdefault("known", {})
         if len(known) <= len(self._dictionaries):
-            known[_NO_DICTIONARY] = zstandard.ZstdDecompressor().decompress
+            known[_NO_DICTIONARY] = zstandard.ZstdDecompressor()
             for number, dictionary in self._dictionaries.items():
-                known[number] = zstandard.ZstdDecompressor(dict_data=dictionary).decompress
+                known[number] = zstandard.ZstdDecompressor(dict_data=dictionary)
         return known
 
 
@@ -148,9 +152,18 @@ def _dictionaries_of(frames: Iterable[bytes]) -> set[int]:
     return numbers - {_NO_DICTIONARY}
 
 
-def _unpacked(frame: bytes, known: Mapping[int, _Decompress]) -> bytes:
+def _all_unpacked(by: zstandard.ZstdDecompressor, frames: Sequence[bytes]) -> list[bytes]:
+    """The interpreter is let go once for each lot. Larger ones would leave holes in the memory."""
+    found: list[bytes] = []
+    for start in range(0, len(frames), _LOT):
+        bodies = by.multi_decompress_to_buffer(list(frames[start : start + _LOT]))
+        found += [bodies[number].tobytes() for number in range(len(bodies))]
+    return found
+
+
+def _unpacked(frame: bytes, known: _Decompressors) -> bytes:
     try:
-        return known[zstandard.get_frame_parameters(frame).dict_id](frame)
+        return known[zstandard.get_frame_parameters(frame).dict_id].decompress(frame)
     except zstandard.ZstdError as error:
         raise CorruptLogError(f"it cannot be unpacked: {error}") from error
     except KeyError as error:

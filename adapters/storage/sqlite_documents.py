@@ -8,13 +8,23 @@ import anyio.to_thread
 
 from adapters.storage import document_body, document_dictionary
 from adapters.storage.document_body import Packing, Row
+from adapters.storage.sqlite_bundle import bundled, rows_of
 from adapters.storage.sqlite_database import SqliteDatabase, beyond
 from domain.errors import CorruptLogError
 from domain.identifiers import DocumentHash
 from domain.log import check_documents
 
 DICTIONARIES = "SELECT dictionary_id, content, content_crc32 FROM dictionaries ORDER BY rowid"
+_WANTED = bundled(
+    """
+    SELECT hash, body, body_crc32 FROM documents
+    WHERE hash IN (SELECT value FROM json_each(?)) AND hash NOT IN (SELECT hash FROM redactions)
+    """,
+    ["hash", "body_crc32"],
+    "body",
+)
 
+_FEW = 1000  # documents that are read as one: SQLite takes a gigabyte at most
 _MANY = 1000  # rows of a batch, and bodies that are worth a hop to another thread
 
 
@@ -49,12 +59,12 @@ class SqliteDocuments:
 
     async def packed(self, hashes: Iterable[DocumentHash]) -> Mapping[DocumentHash, bytes]:
         """Their frames, for which `unpack` then has every dictionary."""
-        sql = """
-            SELECT hash, body, body_crc32 FROM documents
-            WHERE hash IN (SELECT value FROM json_each(?))
-              AND hash NOT IN (SELECT hash FROM redactions)
-        """
-        return await self._frames(await self._database.fetch(sql, json.dumps(list(hashes))))
+        wanted, rows = list(hashes), list[Row]()
+        for start in range(0, len(wanted), _FEW):
+            listed = json.dumps(wanted[start : start + _FEW])
+            found = rows_of(await self._database.fetch(_WANTED, listed))
+            rows += [(name, body, crc) for name, crc, body in found]
+        return await self._frames(rows)
 
     async def _frames(self, rows: Sequence[Row]) -> Mapping[DocumentHash, bytes]:
         frames = document_body.checked(rows)

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import aiosqlite
 
+from adapters.storage.sqlite_bundle import bundled, rows_of
 from adapters.storage.sqlite_database import SqliteDatabase
 from domain.identifiers import ORIGIN, Position
 from domain.ports.storage import RowVersion, View, ViewChange
@@ -25,20 +26,25 @@ _PUT = "INSERT OR REPLACE INTO view_rows VALUES (?, ?, ?, ?, ?)"
 _KEYS = "projection = ?1 AND version = ?2 AND key >= ?3 AND key < ?4"
 # Nothing where the view has gone beyond the position. One statement, so that it cannot meanwhile;
 # by the limit, because a condition would be looked at for every row.
-_ROWS_NOW = f"""
+_ROWS_NOW = bundled(
+    f"""
     SELECT key, value FROM view_rows WHERE {_KEYS} ORDER BY key
     LIMIT iif(
         ?5 >= (SELECT position FROM checkpoints WHERE projection = ?1 AND version = ?2), ?6, 0
     )
-"""
+    """,
+    ["key"],
+    "value",
+)
 _BOUND = f"""
     coalesce((SELECT key FROM view_rows WHERE {_KEYS} ORDER BY key LIMIT 1 OFFSET ?5), ?4)
 """
 _PART = f"projection = ?1 AND version = ?2 AND key >= ?3 AND key < {_BOUND}"
 # Both halves come in the order of their keys, so no more of them is read than is wanted. The bound
 # comes first, as another statement would find another one where the view has gone on.
-_ROWS_AT = f"""
-    SELECT NULL, {_BOUND}
+_ROWS_AT = bundled(
+    f"""
+    SELECT {_BOUND} AS key, x'' AS value
     UNION ALL
     SELECT * FROM (
         SELECT key, value FROM view_rows WHERE {_PART} AND since <= ?6
@@ -46,7 +52,10 @@ _ROWS_AT = f"""
         SELECT key, value FROM past_rows WHERE {_PART} AND since <= ?6 AND until > ?6
         ORDER BY key LIMIT ?7
     )
-"""
+    """,
+    ["key"],
+    "value",
+)
 # JSON texts of SQLite end at a NUL, which keys just beyond others end in.
 _ESCAPES = (("\1", "\1b"), ("\0", "\1a"))
 _UNESCAPED = (
@@ -156,14 +165,14 @@ async def rows_at(
     Beyond the checkpoint they are those that hold now. All else is read in parts, or a half that
     has nothing of that position would be read to its end.
     """
-    now = await database.fetch(_ROWS_NOW, *_name(view), start, stop, position, limit)
+    now = rows_of(await database.fetch(_ROWS_NOW, *_name(view), start, stop, position, limit))
     if now:
         return now
     found: list[tuple[str, bytes]] = []
     some = 2 * limit
     while True:
         wanted = (start, stop, some, position, limit - len(found))
-        (_, start), *rows = await database.fetch(_ROWS_AT, *_name(view), *wanted)
+        (start, _), *rows = rows_of(await database.fetch(_ROWS_AT, *_name(view), *wanted))
         found += rows
         if len(found) == limit or start == stop:
             return found

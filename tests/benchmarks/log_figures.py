@@ -3,7 +3,8 @@
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from tests.benchmarks.http_targets import position, searches
 from tests.benchmarks.long_history import VERSIONS
 from tests.benchmarks.memory import footprint, watched
 from tests.benchmarks.programs import Program, serving, started, stop, until, variables
+from tests.benchmarks.repeating import repeating
 from tests.benchmarks.report import Row
+from tests.benchmarks.wrk import Load, is_installed
 
 _TIMES = 3
 _MOST_MIB = 256
@@ -68,6 +71,7 @@ def never_asked(program: Program) -> Iterator[Row]:
 def long_log(history: Path) -> Iterator[Row]:
     """What is done with a whole log."""
     yield _starts(history)
+    yield from _first_searches(history)
     with serving(history) as program:
         middle = position(program) // 2
     out = str(history / "replayed.json")
@@ -85,6 +89,33 @@ def _starts(history: Path) -> Row:
             until(partial(program.answers, paths.LIST))
             took.append(time.monotonic() - begun)
     return Row(part="log", what="start, 1,000,000 events", unit="s", at_most=3, measured=took)
+
+
+def _first_searches(history: Path) -> Iterator[Row]:
+    """How long the first search waits, which is until everything is indexed."""
+    yield _first_search(history, "alone", lambda _load: nullcontext())
+    if is_installed():
+        asking = "beside all requests that it can answer"
+        yield _first_search(history, asking, lambda load: repeating(partial(load.press, 1)))
+
+
+def _first_search(
+    history: Path, what: str, beside: Callable[[Load], AbstractContextManager[object]]
+) -> Row:
+    (search, *_), *_ = searches().values()
+    with started(history) as program:
+        until(partial(program.answers, paths.LIST))
+        begun = time.monotonic()
+        with beside(Load(program.url, paths.pages(VERSIONS), history, core=None)):
+            status, _, body = program.get(search)
+            took = time.monotonic() - begun
+    return Row(
+        part="log",
+        what=f"... its first search, {what}",
+        unit="s",
+        measured=[took] if status == 200 else (),
+        note="" if status == 200 else body.decode()[:300],
+    )
 
 
 def _command(what: str, at_most: float, history: Path, *arguments: str) -> Row:

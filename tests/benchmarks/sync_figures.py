@@ -3,10 +3,10 @@
 import json
 import os
 import shutil
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import count, cycle
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from tests.benchmarks.data_sets import configured, registry_file, write_registry
 from tests.benchmarks.long_history import VERSIONS
 from tests.benchmarks.memory import Peaks, processor_seconds, until_at_rest, watched
 from tests.benchmarks.programs import Program, serving, started, until
+from tests.benchmarks.repeating import repeating
 from tests.benchmarks.report import Row
 from tests.benchmarks.stub_registry import VERSIONS as STUB_VERSIONS
 from tests.benchmarks.wrk import Load, is_installed
@@ -168,7 +169,7 @@ def _beside(program: Program, directory: Path, variants: _Variants) -> Iterator[
     load = Load(program.url, paths.pages(VERSIONS), directory, core=None)
     for what, _, offer in variants.changes()[2:]:
         alone = load.press(_BESIDE_SECONDS)
-        with _syncing(program, offer) as syncs:
+        with repeating(partial(_sync, program, offer)) as syncs:
             beside = load.press(_BESIDE_SECONDS)
         yield Row(
             part="sync",
@@ -187,21 +188,7 @@ def _beside(program: Program, directory: Path, variants: _Variants) -> Iterator[
         )
 
 
-@contextmanager
-def _syncing(program: Program, offer: Callable[[], None]) -> Iterator[list[int]]:
-    """One sync after the other until the block ends; the list grows by their statuses."""
-    statuses: list[int] = []
-    ended = threading.Event()
-
-    def sync() -> None:
-        while not ended.is_set():
-            offer()
-            statuses.append(program.post("/v1/sources/bench/sync")[0])
-
-    thread = threading.Thread(target=sync)
-    thread.start()
-    try:
-        yield statuses
-    finally:
-        ended.set()
-        thread.join()
+def _sync(program: Program, offer: Callable[[], None]) -> int:
+    """Returns the status of the answer."""
+    offer()
+    return program.post("/v1/sources/bench/sync")[0]
