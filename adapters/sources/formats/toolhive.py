@@ -66,7 +66,7 @@ class ToolhiveFormat:
         for listed in entries.get(EntryKind.SERVER, ()):
             if listed.is_latest:
                 section, key, entry = from_server_json(msgspec.json.decode(listed.document))
-                if not {"image", "url"}.isdisjoint(entry):
+                if entry.get("image") or entry.get("url"):
                     sections[section][key] = msgspec.Raw(canonical_json(entry))
         registry = {"version": "1.0.0", "last_updated": to_rfc_3339(last_updated)}
         by_key = {section: dict(sorted(found.items())) for section, found in sections.items()}

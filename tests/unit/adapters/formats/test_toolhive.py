@@ -210,6 +210,7 @@ def test_only_what_toolhive_can_run_is_rendered():
 
     assert rendered(server("a.a/x"), is_latest=False)["remote_servers"] == {}
     assert rendered(server("a.a/x", remotes=[])) == rendered()
+    assert rendered(server("a.a/x", remotes=[{"type": "sse", "url": ""}])) == rendered()
     assert (
         json.loads(b"".join(ToolhiveFormat().render({EntryKind.SKILL: [skill]}, NOON)))
         == rendered()
